@@ -1,0 +1,29 @@
+"""Files that can be made again: where they live, and how they are written so that nothing half-written stays behind."""
+
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+
+def cache_dir() -> Path:
+    """Folder for what the package makes once and reuses: ``RCNN_LITE_CACHE``, else ``~/.cache/rcnn_lite``. Made if missing."""
+    folder = Path(os.environ.get("RCNN_LITE_CACHE") or Path.home() / ".cache" / "rcnn_lite")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
+    """Let ``write`` fill a temporary file beside ``path``, then rename it to ``path``.
+
+    Whoever reads ``path`` sees the old file or the whole new one. If ``write`` raises or is interrupted, the temporary file is removed
+    and ``path`` is as it was.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
