@@ -1,0 +1,1 @@
+"""What puts regions and predictions together: backbones, and one file a paper."""

@@ -1,0 +1,1 @@
+"""How a region becomes an array of fixed size."""
