@@ -9,15 +9,16 @@ import torch
 from torch import Tensor
 
 MAX_LOG_SCALE = math.log(1000.0 / 16)
-"""Largest |t_w|, |t_h| that decode_boxes follows: a box may grow 62.5-fold, from one stride of 16 pixels to a picture of 1,000. Without a
-limit one wild delta overflows exp() and turns the loss into NaN."""
+"""Largest |t_w|, |t_h| that decode_boxes follows: a box may grow 62.5-fold, from one stride of 16 pixels to a picture
+of 1,000. Without a limit one wild delta overflows exp() and turns the loss into NaN.
+"""
 
 
 def require_boxes(boxes: Tensor, name: str = "boxes") -> None:
     """Raise ValueError unless ``boxes`` is a floating tensor (..., 4) of finite boxes with x1 <= x2 and y1 <= y2.
 
-    A box of zero area passes: clipping a proposal that lies beyond the border makes one. Where a width is divided by or its
-    logarithm taken, `require_positive_area` is asked instead.
+    A box of zero area passes: clipping a proposal that lies beyond the border makes one. Where a width is divided by
+    or its logarithm taken, `require_positive_area` is asked instead.
     """
     if not isinstance(boxes, Tensor):
         raise ValueError(f"{name} must be a torch.Tensor (torch.as_tensor makes one), got {type(boxes).__name__}")
@@ -25,7 +26,8 @@ def require_boxes(boxes: Tensor, name: str = "boxes") -> None:
         raise ValueError(f"{name} must have shape (..., 4), got {tuple(boxes.shape)}")
     if not boxes.is_floating_point():
         raise ValueError(f"{name} must be floating point, got {boxes.dtype}")
-    # One pass: a NaN makes either comparison false, so `ordered` is false for it too; only infinities remain to be looked for.
+    # One pass: a NaN makes either comparison false, so `ordered` is false for it too; only infinities remain to be
+    # looked for.
     ordered = (boxes[..., :2] <= boxes[..., 2:]) & torch.isfinite(boxes[..., :2]) & torch.isfinite(boxes[..., 2:])
     if not ordered.all():
         _explain(boxes, name, strict=False)
@@ -62,7 +64,8 @@ def box_area(boxes: Tensor) -> Tensor:
 def box_iou(boxes: Tensor, gt_boxes: Tensor) -> Tensor:
     """Intersection over union of N boxes with M ground truths: (N, 4), (M, 4) -> (N, M) in [0, 1].
 
-    Boxes that only touch have IoU 0. Two boxes of zero area have an empty union and IoU 0 (torchvision answers NaN there).
+    Boxes that only touch have IoU 0. Two boxes of zero area have an empty union and IoU 0 (torchvision answers NaN
+    there).
 
     >>> box_iou(torch.tensor([[0.0, 0.0, 2.0, 2.0]]), torch.tensor([[1.0, 0.0, 3.0, 2.0], [2.0, 0.0, 4.0, 2.0]]))
     tensor([[0.3333, 0.0000]])
@@ -97,7 +100,8 @@ def cxcywh_to_xyxy(boxes: Tensor) -> Tensor:
     tensor([ 0.,  0., 10., 20.])
     """
     if not isinstance(boxes, Tensor) or boxes.ndim == 0 or boxes.shape[-1] != 4 or not boxes.is_floating_point():
-        raise ValueError(f"boxes must be a floating tensor of shape (..., 4), got {getattr(boxes, 'shape', type(boxes))}")
+        got = getattr(boxes, "shape", type(boxes))
+        raise ValueError(f"boxes must be a floating tensor of shape (..., 4), got {got}")
     cx, cy, w, h = boxes.unbind(-1)
     corners = torch.stack((cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2), dim=-1)
     require_boxes(corners, "boxes (as corners)")
@@ -132,9 +136,9 @@ def remove_small_boxes(boxes: Tensor, min_size: float) -> Tensor:
 def encode_boxes(boxes: Tensor, reference: Tensor) -> Tensor:
     """Deltas (t_x, t_y, t_w, t_h) that move ``reference`` onto ``boxes``: (..., 4), (..., 4) -> (..., 4).
 
-    t_x = (x - x_r) / w_r,  t_y = (y - y_r) / h_r,  t_w = ln(w / w_r),  t_h = ln(h / h_r), with x, y the centres: R-CNN, appendix C,
-    equations 6-9; Faster R-CNN, equation 2. Dividing by the reference's size makes them independent of scale. Zero-area boxes have no
-    logarithm and raise ValueError.
+    t_x = (x - x_r) / w_r,  t_y = (y - y_r) / h_r,  t_w = ln(w / w_r),  t_h = ln(h / h_r), with x, y the
+    centres: R-CNN, appendix C, equations 6-9; Faster R-CNN, equation 2. Dividing by the reference's size makes them
+    independent of scale. Zero-area boxes have no logarithm and raise ValueError.
 
     >>> encode_boxes(torch.tensor([[5.0, 0.0, 15.0, 20.0]]), torch.tensor([[0.0, 0.0, 10.0, 10.0]]))
     tensor([[0.5000, 0.5000, 0.0000, 0.6931]])
@@ -150,8 +154,8 @@ def encode_boxes(boxes: Tensor, reference: Tensor) -> Tensor:
 def decode_boxes(deltas: Tensor, reference: Tensor) -> Tensor:
     """Boxes that ``deltas`` make of ``reference``: (..., 4), (..., 4) -> (..., 4). The inverse of `encode_boxes`.
 
-    x = w_r t_x + x_r,  y = h_r t_y + y_r,  w = w_r exp(t_w),  h = h_r exp(t_h): R-CNN, appendix C, equations 1-4. t_w and t_h are first
-    limited to `MAX_LOG_SCALE`. The result is not clipped to any picture.
+    x = w_r t_x + x_r,  y = h_r t_y + y_r,  w = w_r exp(t_w),  h = h_r exp(t_h): R-CNN, appendix C, equations 1-4. t_w
+    and t_h are first limited to `MAX_LOG_SCALE`. The result is not clipped to any picture.
 
     >>> decode_boxes(torch.tensor([[0.5, 0.5, 0.0, 0.0]]), torch.tensor([[0.0, 0.0, 10.0, 10.0]]))
     tensor([[ 5.,  5., 15., 15.]])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """Folder for what the package makes once and reuses: ``RCNN_LITE_CACHE``, else ``~/.cache/rcnn_lite``. Made if missing."""
+    """Folder, made if missing, for what is made once and reused: ``RCNN_LITE_CACHE``, else ``~/.cache/rcnn_lite``."""
     folder = Path(os.environ.get("RCNN_LITE_CACHE") or Path.home() / ".cache" / "rcnn_lite")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -16,8 +16,8 @@ def cache_dir() -> Path:
 def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then rename it to ``path``.
 
-    Whoever reads ``path`` sees the old file or the whole new one. If ``write`` raises or is interrupted, the temporary file is removed
-    and ``path`` is as it was.
+    Whoever reads ``path`` sees the old file or the whole new one. If ``write`` raises or is interrupted, the
+    temporary file is removed and ``path`` is as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """Pictures in and out: files, greyscale and RGBA, and the two forms that the package works with.
 
-Classical code wants uint8 (H, W, 3) RGB; networks want float32 (3, H, W) in [0, 1]. Nothing else travels between modules.
+Classical code wants uint8 (H, W, 3) RGB; networks want float32 (3, H, W) in [0, 1]. Nothing else travels between
+modules.
 """
 
 from pathlib import Path
@@ -28,7 +29,7 @@ def read_image(path: str | Path) -> np.ndarray:
 
 
 def _eight_bits(picture: Image.Image) -> np.ndarray:
-    """A PIL picture of any mode as uint8 (H, W) or (H, W, 3); 16 bits are scaled by their range, transparency goes onto white."""
+    """A PIL picture of any mode as uint8 (H, W) or (H, W, 3): 16 bits are scaled down, transparency goes on white."""
     if picture.mode.startswith(("I", "F")):
         values = np.asarray(picture, dtype=np.float64)
         top = 65535.0 if picture.mode.startswith("I") else max(float(values.max(initial=0.0)), 1e-12)
