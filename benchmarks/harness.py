@@ -1,7 +1,7 @@
 """Paired timing: our function and its peer take turns in one process, and what counts is the ratio of each pair.
 
-Two runs on a shared machine can differ by a factor of two; two calls a moment apart seldom do. A ratio from one run therefore says
-something on another machine, where a time in milliseconds does not.
+Two runs on a shared machine can differ by a factor of two; two calls a moment apart seldom do. A ratio from one run
+therefore says something on another machine, where a time in milliseconds does not.
 """
 
 import datetime
@@ -21,7 +21,7 @@ PACKAGES = ("numpy", "numba", "torch", "torchvision")
 
 @dataclass(frozen=True)
 class Comparison:
-    """The timing of one pair of functions: medians in milliseconds, and the ratios ours / peer of the pairs (below 1 we are faster)."""
+    """The timing of two functions: medians in milliseconds, the pairs' ratios ours / peer (below 1 we are faster)."""
 
     name: str
     ours_ms: float
@@ -35,13 +35,16 @@ class Comparison:
 def summarise(name: str, ours_s: Sequence[float], peer_s: Sequence[float]) -> Comparison:
     """The figures of a comparison from its timings: pair i is ``ours_s[i]``, ``peer_s[i]``, in seconds.
 
-    The ratio is the median of the pairs' ratios, not the ratio of the medians: a slow moment of the machine spoils one pair.
+    The ratio is the median of the pairs' ratios, not the ratio of the medians: a slow moment of the machine spoils one
+    pair.
 
     >>> summarise("example", [1.0, 2.0, 9.0], [2.0, 2.0, 3.0]).ratio_median
     1.0
     """
     if not ours_s or len(ours_s) != len(peer_s):
-        raise ValueError(f"{name}: need as many timings of ours as of the peer and at least one, got {len(ours_s)} and {len(peer_s)}")
+        raise ValueError(
+            f"{name}: need as many timings of ours as of the peer and at least one, got {len(ours_s)} and {len(peer_s)}"
+        )
     ratios = [ours / peer for ours, peer in zip(ours_s, peer_s, strict=True)]
     return Comparison(
         name=name,
@@ -62,9 +65,10 @@ def compare(
     warmup: int = 2,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Comparison:
-    """Times ``ours()`` and ``peer()`` in turns, A B A B ..., after ``warmup`` untimed turns (which also compile and fill caches).
+    """Times ``ours()`` and ``peer()`` in turns, A B A B ...
 
-    Both are called without arguments, so prepare the input outside and close over it. Set the number of threads before the call
+    First come ``warmup`` untimed turns, which also compile and fill caches. Both are called without arguments, so
+    prepare the input outside and close over it. Set the number of threads before the call
     (``torch.set_num_threads(2)``, ``numba.set_num_threads(2)``). The garbage collector rests while the clock runs.
     """
     for _ in range(warmup):
@@ -116,10 +120,10 @@ def threads() -> str:
 def write_table(
     path: str | Path, title: str, rows: Sequence[Comparison], note: str = "", packages: Sequence[str] = ()
 ) -> Path:
-    """Writes the comparisons as a markdown table with machine, threads, versions and date, prints it, and returns its path.
+    """Writes the comparisons as a markdown table with machine, threads, versions and date; prints it; returns its path.
 
-    ``path`` is a name such as ``"nms"`` (becomes ``benchmarks/results/nms.md``) or a full path. ``note`` says what was compared with
-    what and what the input was; ``packages`` adds the versions of the peers' packages.
+    ``path`` is a name such as ``"nms"`` (becomes ``benchmarks/results/nms.md``) or a full path. ``note`` says what was
+    compared with what and what the input was; ``packages`` adds the versions of the peers' packages.
     """
     lines = [
         f"# {title}",

@@ -1,0 +1,51 @@
+# make course | test | lab: everything happens in .venv, which is made on first use and renewed only when
+# pyproject.toml or constraints.txt change.
+
+ifeq ($(OS),Windows_NT)
+PYTHON ?= python
+PY := .venv/Scripts/python.exe
+else
+PYTHON ?= python3
+PY := .venv/bin/python
+endif
+STAMP := .venv/installed
+JOBS ?= 2
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+NBVAL := --nbval --nbval-current-env --nbval-sanitize-with notebooks/nbval_sanitize.cfg --nbval-cell-timeout 900
+PYTEST := $(PY) -m pytest -n $(JOBS) --dist loadfile
+
+.PHONY: help course test lint unit nbval lab clean
+
+help:
+	@echo "make course   execute all notebooks, write copies and browsable pages to build/"
+	@echo "make test     lint, unit tests, and every notebook's stored outputs"
+	@echo "make lab      open the first notebook in JupyterLab"
+	@echo "make lint, make unit, make nbval   the three parts of make test"
+	@echo "make clean    remove build/ and the caches (.venv stays)"
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed and $(PYTHON) is %d.%d: try make PYTHON=python3.12' % sys.version_info[:2])"
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --disable-pip-version-check -c constraints.txt -e ".[test]"
+	@$(PY) -c "open('$(STAMP)', 'w').close()"
+
+course: $(STAMP)
+	$(PY) -m rcnn_lite.course
+
+lab: $(STAMP)
+	$(PY) -m jupyterlab $(firstword $(sort $(NOTEBOOKS)) notebooks)
+
+test: $(STAMP) lint
+	$(PYTEST) tests rcnn_lite $(if $(NOTEBOOKS),$(NBVAL) $(NOTEBOOKS))
+
+lint: $(STAMP)
+	$(PY) -m ruff check .
+
+unit: $(STAMP)
+	$(PYTEST) tests rcnn_lite
+
+nbval: $(STAMP)
+	$(if $(NOTEBOOKS),$(PYTEST) $(NBVAL) $(NOTEBOOKS),@echo "no notebooks yet")
+
+clean:
+	rm -rf build .pytest_cache .ruff_cache .hypothesis
