@@ -1,0 +1,127 @@
+"""Pictures of the course: every function takes an ``ax`` and returns it, so that figures are composed, not configured.
+
+One colour means one thing throughout. The five differ for readers with red-green colour blindness too: a test simulates
+it and holds them at least 20 apart in CIELAB.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from rcnn_lite.images import tensor_to_image
+
+GROUND_TRUTH = "#44cc66"  # green
+PROPOSAL = "#8c8c8c"  # grey
+POSITIVE = "#1f77b4"  # blue
+NEGATIVE = "#ffb000"  # orange
+DETECTION = "#e41a1c"  # red
+
+
+def show_image(ax: Axes, image: Tensor | np.ndarray, title: str = "") -> Axes:
+    """Draw a picture, float (3, H, W) in [0, 1] or uint8 (H, W, 3), in the coordinates of its boxes.
+
+    Pixel (0, 0) covers the square from 0 to 1, so a box lies on the edges between pixels (notebook 01).
+    """
+    pixels = tensor_to_image(image) if isinstance(image, Tensor) else np.asarray(image)
+    height, width = pixels.shape[:2]
+    ax.imshow(pixels, extent=(0, width, height, 0), interpolation="nearest", cmap="gray")
+    ax.set_title(title, fontsize=10)
+    ax.set_axis_off()
+    return ax
+
+
+def draw_boxes(
+    ax: Axes, boxes: Tensor, color: str, names: Sequence[str] | None = None, linewidth: float = 2.0, alpha: float = 1.0
+) -> Axes:
+    """Draw boxes (N, 4) as outlines of one colour; ``names``, one for each box, stand at their upper left."""
+    boxes = torch.as_tensor(boxes).detach().reshape(-1, 4)
+    if names is not None and len(names) != len(boxes):
+        raise ValueError(f"names must have one entry for each box: {len(boxes)} boxes, {len(names)} names")
+    patches = [Rectangle((x1, y1), x2 - x1, y2 - y1) for x1, y1, x2, y2 in boxes.tolist()]
+    style = {"facecolor": "none", "edgecolor": color, "linewidth": linewidth, "alpha": alpha}
+    ax.add_collection(PatchCollection(patches, match_original=False, **style))
+    for (x1, y1, _, _), name in zip(boxes.tolist(), names or [""] * len(boxes), strict=True):
+        if name:
+            write(ax, x1, y1, name, color)
+    ax.autoscale_view()
+    return ax
+
+
+def write(ax: Axes, x: float, y: float, text: str, color: str) -> Axes:
+    """Write ``text`` on a ground of ``color`` at (x, y) in data coordinates, just inside the corner of a box."""
+    light = np.dot(_rgb(color), (0.299, 0.587, 0.114)) > 0.5
+    ground = {"facecolor": color, "edgecolor": "none", "pad": 1.0, "alpha": 0.9}
+    ax.text(x, y, text, fontsize=8, color="black" if light else "white", va="top", ha="left", bbox=ground, clip_on=True)
+    return ax
+
+
+def draw_detections(
+    ax: Axes, detection: dict[str, Tensor], classes: Sequence[str], min_score: float = 0.0, color: str = DETECTION
+) -> Axes:
+    """Draw the boxes of a detection whose score is at least ``min_score`` as "name 0.87", masks too if it has them."""
+    shown = detection["scores"] >= min_score
+    names = [
+        f"{classes[label]} {score:.2f}"
+        for label, score in zip(detection["labels"][shown].tolist(), detection["scores"][shown].tolist(), strict=True)
+    ]
+    if "masks" in detection:
+        draw_masks(ax, detection["masks"][shown][:, 0] >= 0.5, color)
+    return draw_boxes(ax, detection["boxes"][shown], color, names)
+
+
+def draw_target(ax: Axes, target: dict[str, Tensor], classes: Sequence[str], color: str = GROUND_TRUTH) -> Axes:
+    """Draw a target's boxes with their class names."""
+    return draw_boxes(ax, target["boxes"], color, [classes[label] for label in target["labels"].tolist()])
+
+
+def draw_masks(ax: Axes, masks: Tensor, color: str, alpha: float = 0.45) -> Axes:
+    """Lay masks (N, H, W), true inside the object, over a picture in one translucent colour."""
+    masks = torch.as_tensor(masks).detach().bool()
+    if len(masks) == 0:
+        return ax
+    height, width = masks.shape[1:]
+    layer = np.zeros((height, width, 4), dtype=np.float32)
+    layer[masks.any(dim=0).cpu().numpy()] = (*_rgb(color), alpha)
+    ax.imshow(layer, extent=(0, width, height, 0), interpolation="nearest")
+    return ax
+
+
+def draw_keypoints(ax: Axes, keypoints: Tensor, color: str = GROUND_TRUTH) -> Axes:
+    """Mark keypoints (N, K, 3) of x, y, visibility: a disc if visible (2), a ring if hidden (1), nothing if 0."""
+    points = torch.as_tensor(keypoints).detach().reshape(-1, 3)
+    for visibility, ground in ((2, color), (1, "none")):
+        x, y, _ = points[points[:, 2] == visibility].T.numpy()
+        ax.scatter(x, y, s=24, facecolors=ground, edgecolors=color, linewidths=1.5, zorder=3)
+    return ax
+
+
+def draw_precision_recall(
+    ax: Axes, recall: Tensor | np.ndarray, precision: Tensor | np.ndarray, label: str = "", color: str = DETECTION
+) -> Axes:
+    """Draw precision against recall as the staircase that it is, both axes from 0 to 1."""
+    ax.plot(np.asarray(recall), np.asarray(precision), drawstyle="steps-post", color=color, linewidth=1.8, label=label)
+    ax.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
+    ax.grid(alpha=0.3)
+    return ax
+
+
+def describe_boxes(what: str, boxes: Tensor, limit: int = 3) -> str:
+    """The line printed under a figure: how many boxes of what, and the first few with whole coordinates.
+
+    >>> describe_boxes("ground truth", torch.tensor([[1.2, 2.0, 30.6, 40.0]]))
+    '1 ground truth: [1 2 31 40]'
+    """
+    boxes = torch.as_tensor(boxes).detach().reshape(-1, 4)
+    rows = ["[" + " ".join(f"{value:.0f}" for value in box) + "]" for box in boxes[:limit].tolist()]
+    more = ["..."] if len(boxes) > limit else []
+    return f"{len(boxes)} {what}" + (": " + ", ".join(rows + more) if rows else "")
+
+
+def _rgb(color: str) -> tuple[float, ...]:
+    """'#rrggbb' as three numbers in [0, 1]."""
+    return tuple(int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))

@@ -1,0 +1,106 @@
+"""Figures: what is drawn where, read back from matplotlib's own objects, and colours that survive colour blindness."""
+
+import itertools
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from skimage.color import rgb2lab
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+from rcnn_lite import plotting
+
+BOXES = torch.tensor([[2.0, 1.0, 6.0, 4.0], [0.0, 0.0, 8.0, 5.0]])
+CLASSES = ("background", "cat", "cup")
+
+
+@pytest.fixture
+def ax():
+    figure, ax = plt.subplots()
+    yield ax
+    plt.close(figure)
+
+
+def rectangles(ax):
+    return [path.vertices[[0, 2]].ravel().tolist() for c in ax.collections for path in c.get_paths()]
+
+
+def test_a_picture_lies_in_the_coordinates_of_its_boxes(ax):
+    assert plotting.show_image(ax, torch.zeros(3, 5, 8), "empty") is ax
+    assert ax.images[0].get_extent() == [0, 8, 5, 0]
+    assert ax.get_title() == "empty"
+    plotting.show_image(ax, np.full((5, 8, 3), 9, np.uint8))
+    assert ax.images[1].get_array().max() == 9
+
+
+def test_boxes_are_drawn_at_their_corners_with_their_names(ax):
+    plotting.draw_boxes(ax, BOXES, plotting.GROUND_TRUTH, ["one", "two"])
+    assert rectangles(ax) == BOXES.tolist()
+    assert [(t.get_text(), t.get_position()) for t in ax.texts] == [("one", (2, 1)), ("two", (0, 0))]
+    with pytest.raises(ValueError, match="2 boxes, 1 names"):
+        plotting.draw_boxes(ax, BOXES, plotting.GROUND_TRUTH, ["one"])
+
+
+def test_nothing_to_draw_is_fine(ax):
+    plotting.draw_boxes(ax, torch.empty(0, 4), plotting.PROPOSAL)
+    plotting.draw_masks(ax, torch.empty(0, 5, 8), plotting.PROPOSAL)
+    assert rectangles(ax) == []
+
+
+def test_detections_below_the_score_are_left_out(ax):
+    masks = torch.zeros(2, 1, 5, 8)
+    masks[1, 0, 2, 3] = 0.9
+    detection = {"boxes": BOXES, "labels": torch.tensor([1, 2]), "scores": torch.tensor([0.3, 0.8]), "masks": masks}
+    plotting.draw_detections(ax, detection, CLASSES, min_score=0.5)
+    assert [t.get_text() for t in ax.texts] == ["cup 0.80"]
+    assert rectangles(ax) == [BOXES[1].tolist()]
+    layer = ax.images[0].get_array()
+    assert np.argwhere(layer[..., 3] > 0).tolist() == [[2, 3]]
+
+
+def test_targets_and_keypoints(ax):
+    plotting.draw_target(ax, {"boxes": BOXES, "labels": torch.tensor([2, 1])}, CLASSES)
+    assert [t.get_text() for t in ax.texts] == ["cup", "cat"]
+    plotting.draw_keypoints(ax, torch.tensor([[[1.0, 2.0, 2.0], [3.0, 4.0, 1.0], [5.0, 6.0, 0.0]]]))
+    seen, hidden = ax.collections[-2:]
+    assert seen.get_offsets().tolist() == [[1, 2]]
+    assert hidden.get_offsets().tolist() == [[3, 4]]
+    assert len(hidden.get_facecolors()) == 0
+
+
+def test_precision_recall_is_a_staircase(ax):
+    plotting.draw_precision_recall(ax, torch.tensor([0.0, 0.5, 1.0]), torch.tensor([1.0, 1.0, 0.6]), "cat")
+    (line,) = ax.lines
+    assert line.get_drawstyle() == "steps-post"
+    assert line.get_xydata().tolist() == [[0, 1], [0.5, 1], [1, pytest.approx(0.6)]]
+
+
+def test_the_line_under_a_figure():
+    assert plotting.describe_boxes("proposals", BOXES.repeat(3, 1), limit=1) == "6 proposals: [2 1 6 4], ..."
+    assert plotting.describe_boxes("proposals", torch.empty(0, 4)) == "0 proposals"
+
+
+# Machado, Oliveira, Fernandes 2009, "A Physiologically-based Model for Simulation of Color Vision Deficiency"; severity 1.
+VISION = {
+    "normal": np.eye(3),
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+}
+
+
+def seen_as(color, vision):
+    rgb = np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(np.asarray(VISION[vision]) @ linear, 0, 1)
+    return rgb2lab(np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)[None, None])[0, 0]
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_the_five_colours_differ_for_every_reader(vision):
+    names = ("GROUND_TRUTH", "PROPOSAL", "POSITIVE", "NEGATIVE", "DETECTION")
+    for a, b in itertools.combinations(names, 2):
+        distance = np.linalg.norm(seen_as(getattr(plotting, a), vision) - seen_as(getattr(plotting, b), vision))
+        assert distance > 20, f"{a} and {b} look alike to {vision} vision: {distance:.0f}"
