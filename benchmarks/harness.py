@@ -99,9 +99,9 @@ def cpu_model() -> str:
 
 
 def versions(packages: Iterable[str]) -> str:
-    """``name version`` of Python and of each of ``packages`` that is installed, separated by commas."""
+    """``name version`` of Python and of each of ``packages`` that is installed, once each, separated by commas."""
     found = [f"Python {platform.python_version()}"]
-    for package in packages:
+    for package in dict.fromkeys(packages):
         try:
             found.append(f"{package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:

@@ -76,6 +76,7 @@ def test_table_holds_ratio_machine_versions_and_date(harness, tmp_path, capsys):
     assert [p.name for p in path.parent.iterdir()] == ["table.md"]
 
 
-def test_a_missing_package_is_left_out_of_the_versions(harness):
+def test_versions_name_each_installed_package_once(harness):
+    assert harness.versions(["numpy", "numpy"]).count("numpy") == 1
     assert harness.versions(["no-such-package-at-all"]).startswith("Python ")
     assert "no-such" not in harness.versions(["no-such-package-at-all"])
