@@ -5,6 +5,7 @@ cell printed.
 """
 
 import html
+import logging
 import os
 import re
 from collections.abc import Iterable
@@ -17,6 +18,9 @@ from nbconvert import HTMLExporter
 LINK = re.compile(r'(?<=href=")([^":#]+)(#[^"]*)?(?=")')
 BODY = re.compile(r'<body class="jp-Notebook"[^>]*>')
 MISSING_ALT = 'alt="No description has been provided for this image"'
+QUIET = logging.Logger(
+    "pages", logging.ERROR
+)  # the exporter warns of pictures without description: they get it here
 STYLE = """body { font-family: sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; }
 table { border-collapse: collapse; } td, th { padding: 0.4em 1em; text-align: left; border-bottom: 1px solid #ccc; }
 .failed { color: #b00020; } pre { background: #f4f4f4; padding: 1em; overflow-x: auto; }"""
@@ -56,7 +60,7 @@ def title_of(notebook: nbformat.NotebookNode, name: str) -> str:
 def render(notebook: nbformat.NotebookNode, source: Path, page: Path, names: list[str]) -> str:
     """The notebook as HTML, with links that work from ``page`` and a bar that leads to its neighbours in ``names``."""
     resources = {"metadata": {"name": source.stem, "path": str(source.parent)}}
-    body, _ = HTMLExporter(embed_images=True, log_level="ERROR").from_notebook_node(notebook, resources)
+    body, _ = HTMLExporter(embed_images=True, log=QUIET).from_notebook_node(notebook, resources)
     alts = [alt_text(cell) for cell in notebook.cells for output in cell.get("outputs", []) if is_image(output)]
     if body.count(MISSING_ALT) == len(alts):
         texts = iter(alts)
