@@ -87,6 +87,17 @@ def test_first_stages_only(lite0):
         torch.testing.assert_close(lite0.stages[4](shared[-1]), lite0(image)[-1])
 
 
+def test_the_fused_copy_gives_the_same_maps(lite0, generator):
+    images = torch.rand(2, 3, 70, 61, generator=generator)
+    fused = lite0.fused()
+    with torch.inference_mode():
+        for one, other in zip(lite0(images), fused(images), strict=True):
+            torch.testing.assert_close(one, other, atol=2e-3, rtol=1e-3)
+        torch.testing.assert_close(lite0.classify(images), fused.classify(images), atol=2e-3, rtol=1e-3)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in fused.modules())
+    assert sum(isinstance(m, torch.nn.BatchNorm2d) for m in lite0.modules()) == 49
+
+
 def test_frozen_batch_norm_survives_train():
     backbone = build_backbone("lite0", pretrained=False).freeze_batch_norm().train()
     statistics = backbone.stages[0][0][1].running_mean.clone()

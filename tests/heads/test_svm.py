@@ -1,0 +1,177 @@
+"""SVMs:
+
+what counts as a negative, mining against a search through everything, memory, and classes that lack examples.
+"""
+
+import weakref
+
+import numpy as np
+import pytest
+import torch
+
+from rcnn_lite.heads.svm import (
+    LinearSVMs,
+    Negatives,
+    SVMSettings,
+    feature_scale,
+    fit_svms,
+    mine_hard_negatives,
+    train_svms,
+)
+
+SETTINGS = SVMSettings(C=0.05, positive_weight=1.0)
+
+
+def blobs(number, centre, generator, spread=0.3):
+    return torch.tensor(centre) + spread * torch.randn(number, len(centre), generator=generator)
+
+
+@pytest.fixture
+def stream(generator):
+    """Twelve images with 30 proposals: class 1 lies around (3, 0), class 2 around (0, 3), the rest around (0, 0)."""
+    images = []
+    for _ in range(12):
+        features = torch.cat(
+            [blobs(20, [0.0, 0.0], generator, 1.0), blobs(5, [3.0, 0.0], generator), blobs(5, [0.0, 3.0], generator)]
+        )
+        overlaps = torch.zeros(30, 3)
+        overlaps[20:25, 1] = 0.8
+        overlaps[25:, 2] = 0.8
+        images.append((features, overlaps))
+    return lambda: iter(images)
+
+
+@pytest.fixture
+def positives(generator):
+    return [torch.zeros(0, 2), blobs(15, [3.0, 0.0], generator), blobs(15, [0.0, 3.0], generator)]
+
+
+def test_the_boundary_in_one_dimension_by_hand():
+    """Positives at 2 and 3, negatives at 0 and -1: the widest margin lies between 0 and 2, so w = 1 and b = -1."""
+    svms = fit_svms(
+        [torch.zeros(0, 1), torch.tensor([[2.0], [3.0]])],
+        [torch.zeros(0, 1), torch.tensor([[0.0], [-1.0]])],
+        SVMSettings(C=100.0, positive_weight=1.0),
+    )
+    assert svms.weight[1].item() == pytest.approx(1.0, abs=0.01)
+    assert svms.bias[1].item() == pytest.approx(-1.0, abs=0.01)
+    assert svms.scores(torch.tensor([[5.0]]))[0].tolist() == pytest.approx([-np.inf, 4.0], abs=0.05)
+
+
+def test_missed_positives_count_twice(generator):
+    """With classes that overlap, weight on the positives moves the boundary towards the negatives."""
+    positive, negative = blobs(200, [1.0], generator, 1.0), blobs(200, [-1.0], generator, 1.0)
+    nothing = torch.zeros(0, 1)
+    found = []
+    for weight in (1.0, 2.0):
+        svms = fit_svms([nothing, positive], [nothing, negative], SVMSettings(C=0.01, positive_weight=weight))
+        found.append(int((svms.scores(positive)[:, 1] > 0).sum()))
+    assert found[1] > found[0]
+
+
+def test_classes_without_examples_are_defined():
+    some, nothing = torch.ones(3, 2), torch.zeros(0, 2)
+    svms = fit_svms([nothing, nothing, some, some], [nothing, some, nothing, -some], SETTINGS)
+    scores = svms.scores(torch.randn(5, 2, generator=torch.Generator().manual_seed(0)))
+    assert (scores[:, 0] == -np.inf).all()  # background
+    assert (scores[:, 1] == -np.inf).all()  # no positives: never
+    assert (scores[:, 2] == 1.0).all()  # no negatives: always
+    assert svms.scores(some)[0, 3] > 0
+    with pytest.raises(ValueError, match="positives for 2 classes and negatives for 3"):
+        fit_svms([nothing] * 2, [nothing] * 3)
+
+
+def test_mining_equals_a_search_through_everything(stream):
+    """Score above -1 and IoU below 0.3, the hardest first, at most so many."""
+    svms = LinearSVMs(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), torch.tensor([-np.inf, -1.5, -1.5]))
+    features, overlaps = (torch.cat(parts) for parts in zip(*stream(), strict=True))
+    for limit in (7, 10_000):
+        found = mine_hard_negatives(svms, stream, SVMSettings(max_new=limit))
+        for k in (1, 2):
+            scored = [(float(features[i, k - 1]) - 1.5, i) for i in range(len(features))]
+            expected = [i for s, i in sorted(scored, reverse=True) if s > -1 and overlaps[i, k] < 0.3][:limit]
+            assert found[k].rows.tolist() == expected
+            assert torch.equal(found[k].features, features[expected])
+        assert len(found[0].rows) == 0
+    assert len(found[1].rows) > 20  # fewer than asked: all there are
+
+
+def test_the_ignored_band_is_never_mined(stream):
+    """A threshold of 0.9 makes the objects themselves negatives; 0.3 leaves them out, and so does exactly 0.3."""
+    svms = LinearSVMs(torch.zeros(3, 2), torch.zeros(3))  # everything is hard
+    rows = mine_hard_negatives(svms, stream)[1].rows % 30
+    assert sorted(set(rows.tolist())) == [*range(20), *range(25, 30)]
+    assert len(mine_hard_negatives(svms, stream, SVMSettings(negative_iou=0.9))[1].rows) == 12 * 30
+    exactly = lambda: iter([(torch.zeros(1, 2), torch.full((1, 3), 0.3))])  # noqa: E731
+    assert len(mine_hard_negatives(svms, exactly)[1].rows) == 0
+
+
+def test_negatives_already_held_are_passed_over(stream):
+    svms = LinearSVMs(torch.zeros(3, 2), torch.zeros(3))
+    first = mine_hard_negatives(svms, stream, SVMSettings(max_new=50))
+    second = mine_hard_negatives(svms, stream, SVMSettings(max_new=50), known=first)
+    assert len(first[1].rows) == len(second[1].rows) == 50
+    assert not set(first[1].rows.tolist()) & set(second[1].rows.tolist())
+
+
+def test_mining_makes_the_hard_negatives_right(stream, positives):
+    """Negatives of class 1 include class 2 and stragglers near (3, 0); after mining fewer of them score above zero."""
+    settings = SVMSettings(C=0.05, positive_weight=8.0, first_per_image=1)
+    svms, rounds = train_svms(positives, stream, settings)
+    features, overlaps = (torch.cat(parts) for parts in zip(*stream(), strict=True))
+    scores = svms.scores(features)
+    for k in (1, 2):
+        assert float((scores[overlaps[:, k] < 0.3, k] > 0).float().mean()) < 0.05
+        assert float((scores[overlaps[:, k] > 0.3, k] > 0).float().mean()) > 0.9
+    assert 1 <= len(rounds) < settings.max_rounds  # converged
+    assert sum(rounds[0]["added"]) > sum(rounds[-1]["added"])
+    assert rounds[0].keys() == {"round", "added", "held"}
+
+
+def test_training_is_reproducible_and_reports_each_round(stream, positives):
+    lines = []
+    first, rounds = train_svms(positives, stream, SETTINGS, seed=3, report=lines.append)
+    again, _ = train_svms(positives, stream, SETTINGS, seed=3)
+    assert lines == rounds
+    assert torch.equal(first.weight, again.weight)
+    assert torch.equal(first.bias, again.bias)
+
+
+def test_without_images_or_positives(positives):
+    empty = lambda: iter([])  # noqa: E731
+    svms, _ = train_svms(positives, empty, SETTINGS)
+    assert svms.bias.tolist() == [-np.inf, 1.0, 1.0]
+    no_proposals = lambda: iter([(torch.zeros(0, 2), torch.zeros(0, 3))])  # noqa: E731
+    svms, _ = train_svms([torch.zeros(0, 2)] * 3, no_proposals, SETTINGS)
+    assert svms.bias.tolist() == [-np.inf] * 3
+
+
+def test_only_one_image_is_in_memory_at_a_time(positives):
+    alive, most = weakref.WeakSet(), []
+
+    class Features(torch.Tensor):
+        pass
+
+    def walk():
+        generator = torch.Generator().manual_seed(0)
+        for _ in range(20):
+            features = torch.randn(50, 2, generator=generator).as_subclass(Features)
+            alive.add(features)
+            most.append(sum(t.shape == (50, 2) for t in alive))
+            yield features, torch.zeros(50, 3)
+
+    train_svms(positives, walk, SVMSettings(max_new=10, max_rounds=2))
+    assert max(most) <= 2  # the one in use, and the one being made
+
+
+def test_features_are_scaled_to_a_mean_norm_of_20(generator):
+    features = 7 * torch.randn(40, 9, generator=generator)
+    assert float((features * feature_scale(features)).norm(dim=1).mean()) == pytest.approx(20.0, rel=1e-5)
+    assert feature_scale(torch.zeros(0, 9)) == 1.0
+    assert feature_scale(torch.zeros(4, 9)) == 1.0
+
+
+def test_settings_of_the_paper():
+    settings = SVMSettings()
+    assert (settings.negative_iou, settings.hard_score) == (0.3, -1.0)
+    assert isinstance(Negatives(torch.zeros(0, 1), torch.zeros(0)), tuple)
