@@ -6,6 +6,7 @@ cell, and the others still run.
 """
 
 import argparse
+import logging
 import os
 import re
 import sys
@@ -55,6 +56,7 @@ def execute(
         resources={"metadata": {"path": str(folder)}},
         timeout=timeout,
         startup_timeout=180,
+        extra_arguments=["--log-level=CRITICAL"],  # cells report their errors; the kernel's own chatter tears the bar
         record_timing=False,
         store_widget_state=False,
     )
@@ -149,6 +151,7 @@ def run(args: argparse.Namespace) -> int:
                 outcomes.append(run_notebook(path, output, names, args.timeout or None, bar))
         write_atomically(output / "index.html", lambda file: file.write_text(index_page(outcomes), encoding="utf-8"))
     except KeyboardInterrupt:
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # the interrupted cell's task has nothing more to say
         print(f"interrupted after {len(outcomes)} of {len(paths)} notebooks; nothing half-written is left behind")
         return 130
     report(outcomes, output)

@@ -18,9 +18,7 @@ from nbconvert import HTMLExporter
 LINK = re.compile(r'(?<=href=")([^":#]+)(#[^"]*)?(?=")')
 BODY = re.compile(r'<body class="jp-Notebook"[^>]*>')
 MISSING_ALT = 'alt="No description has been provided for this image"'
-QUIET = logging.Logger(
-    "pages", logging.ERROR
-)  # the exporter warns of pictures without description: they get it here
+QUIET = logging.Logger("pages", logging.ERROR)  # the exporter warns of pictures without description: they get it here
 STYLE = """body { font-family: sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; }
 table { border-collapse: collapse; } td, th { padding: 0.4em 1em; text-align: left; border-bottom: 1px solid #ccc; }
 .failed { color: #b00020; } pre { background: #f4f4f4; padding: 1em; overflow-x: auto; }"""
@@ -65,18 +63,21 @@ def render(notebook: nbformat.NotebookNode, source: Path, page: Path, names: lis
     if body.count(MISSING_ALT) == len(alts):
         texts = iter(alts)
         body = re.sub(MISSING_ALT, lambda _: f'alt="{html.escape(next(texts))}"', body)
-
-    def retarget(link: re.Match) -> str:
-        path, fragment = link.group(1), link.group(2) or ""
-        target = source.parent / path
-        if target.suffix == ".ipynb" and target.stem in names:
-            return f"{target.stem}.html{fragment}"
-        return Path(os.path.relpath(target, page.parent)).as_posix() + fragment if target.exists() else link.group(0)
-
     here = names.index(source.stem)
     steps = [f'<a href="{names[i]}.html">{names[i]}</a>' for i in (here - 1, here + 1) if 0 <= i < len(names)]
     bar = " | ".join(['<nav style="padding: 0.5em 1em"><a href="../index.html">all notebooks</a>', *steps]) + "</nav>"
-    return BODY.sub(lambda tag: tag.group() + bar, LINK.sub(retarget, body), count=1)
+    return BODY.sub(
+        lambda tag: tag.group() + bar, LINK.sub(lambda link: retarget(link, source, page, names), body), count=1
+    )
+
+
+def retarget(link: re.Match, source: Path, page: Path, names: list[str]) -> str:
+    """A link of the notebook ``source`` as it must read on ``page``: to another page, or to the file where it lies."""
+    path, fragment = link.group(1), link.group(2) or ""
+    target = source.parent / path
+    if target.suffix == ".ipynb" and target.stem in names:
+        return f"{target.stem}.html{fragment}"
+    return Path(os.path.relpath(target, page.parent)).as_posix() + fragment if target.exists() else link.group()
 
 
 def is_image(output: nbformat.NotebookNode) -> bool:
