@@ -155,7 +155,7 @@ def _sampled_precision(verdicts: np.ndarray, objects: int) -> np.ndarray:
     reached."""
     right = np.cumsum(verdicts == RIGHT, axis=0)  # (N, T)
     wrong = np.cumsum(verdicts == WRONG, axis=0)
-    precision = right / (right + wrong + np.spacing(1))  # only ignored detections so far: 0, not 0 / 0
+    precision = right / np.maximum(right + wrong, 1)  # only ignored detections so far: 0, not 0 / 0
     envelope = np.maximum.accumulate(precision[::-1])[::-1]  # the best precision from here on
     envelope = np.vstack((envelope, np.zeros(len(IOU_THRESHOLDS))))  # (N + 1, T)
     recall = right / objects
