@@ -18,3 +18,39 @@ def greedy_nms(boxes, scores, threshold):
         kept.append(best)
         waiting = [i for i in waiting if not iou_of_two(boxes[best], boxes[i]) > threshold]
     return kept
+
+
+def voc_average_precision(detections, objects, threshold, eleven_points):
+    """AP of one class by the text of Everingham 2010, section 4.2, no arrays.
+
+    detections: (image, box, score) in order; objects: (image, box, difficult). None if no object counts.
+    """
+    countable = sum(not difficult for _, _, difficult in objects)
+    if countable == 0:
+        return None
+    used, curve, right, shown = set(), [], 0, 0
+    for image, box, _ in sorted(detections, key=lambda detection: -detection[2]):  # sorted is stable
+        best, best_iou = None, threshold
+        for index, (other_image, other, _) in enumerate(objects):
+            iou = iou_of_two(box, other)
+            if other_image == image and (iou > best_iou or (best is None and iou == best_iou)):
+                best, best_iou = index, iou
+        if best is not None and objects[best][2]:
+            continue
+        shown += 1
+        if best is not None and best not in used:
+            used.add(best)
+            right += 1
+        curve.append((right, right / shown))
+    if eleven_points:
+        # recall right / countable >= k / 10, in whole numbers
+        return sum(max([p for r, p in curve if 10 * r >= k * countable], default=0.0) for k in range(11)) / 11
+    return sum(max([p for r, p in curve if r >= step], default=0.0) for step in range(1, countable + 1)) / countable
+
+
+def mask_iou_of_two(mask, gt, crowd):
+    """IoU of two masks given as rows of 0 and 1; intersection over the first one's area if the second is a crowd."""
+    pairs = [(a, b) for row, gt_row in zip(mask, gt, strict=True) for a, b in zip(row, gt_row, strict=True)]
+    shared = sum(1 for a, b in pairs if a and b)
+    whole = sum(1 for a, b in pairs if a or (b and not crowd))
+    return shared / whole if shared else 0.0
