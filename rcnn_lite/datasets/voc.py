@@ -4,6 +4,7 @@ names).
 Many other sets come in this layout, with other classes. Format: VOC 2012 development kit, section 2.
 """
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -165,9 +166,12 @@ def _number(element: Element, key: str, path: Path, missing: float | None = None
         return missing
     text = _text(element, key, path)
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise ValueError(f"{path}: {key} is {text!r}, not a number") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{path}: {key} is {text!r}, not a number")
+    return number
 
 
 def _summary(problems: list[str]) -> str:
