@@ -1,6 +1,6 @@
 """Pictures of the course: every function takes an ``ax`` and returns it, so that figures are composed, not configured.
 
-One colour means one thing throughout. The five differ for readers with red-green colour blindness too: a test simulates
+One colour means one thing throughout. The five differ for colour-blind readers too: a test simulates
 it and holds them at least 20 apart in CIELAB.
 """
 
