@@ -14,7 +14,7 @@ from math import cos, pi, sin
 
 import numpy as np
 
-from rcnn_lite.datasets.cutouts import Cutout, Placement, Shape, load_cutouts, make_shape
+from rcnn_lite.datasets.cutouts import Cutout, Placement, Shape, load_cutouts, load_rivals, make_shape
 from rcnn_lite.datasets.outlines import shape_coverage
 
 SIZE = 256  # of a scene, both sides
@@ -25,8 +25,8 @@ class LayoutRules:
     """What a scene may look like; lengths in pixels, ranges are (lowest, highest)."""
 
     objects: tuple[int, int] = (1, 6)
-    size: tuple[float, float] = (18.0, 144.0)  # square root of width times height of the upright box
-    longest: float = 190.0  # no side of that box is longer
+    size: tuple[float, float] = (18.0, 160.0)  # square root of width times height of the upright box
+    longest: float = 200.0  # no side of that box is longer
     thinnest: float = 7.0  # and none is shorter
     largest_scale: float = 1.6  # scene pixels a photograph pixel: beyond it an object is visibly blurred
     turn: float = 15.0  # degrees to either side
@@ -46,6 +46,7 @@ class Layer:
     ``corner`` (x, y).
     """
 
+    is_object: bool
     cutout: Cutout | None
     shape: Shape
     placement: Placement
@@ -71,7 +72,7 @@ class Layout:
     @property
     def objects(self) -> list[Layer]:
         """The layers that are objects; their position is the object's number k."""
-        return [layer for layer in self.layers if layer.cutout is not None]
+        return [layer for layer in self.layers if layer.is_object]
 
 
 class Draws:
@@ -114,7 +115,7 @@ def _scale(shape: Shape, draws: Draws, rules: LayoutRules, largest: float) -> fl
     side = (shape.size[0] * shape.size[1]) ** 0.5
     low = max(rules.size[0] / side, rules.thinnest / min(shape.size))
     high = min(rules.size[1] / side, rules.longest / max(shape.size), largest)
-    return low * (high / low) ** (float(draws.rng.random()) ** 0.7) if high > low else low
+    return low * (high / low) ** (float(draws.rng.random()) ** 0.6) if high > low else low
 
 
 def _placement(shape: Shape, draws: Draws, rules: LayoutRules, turn: float, largest: float) -> Placement:
@@ -127,7 +128,7 @@ def _placement(shape: Shape, draws: Draws, rules: LayoutRules, turn: float, larg
     return Placement((x, y), scale, draws.uniform(-turn, turn), draws.chance(0.5))
 
 
-def _cover(cutout: Cutout | None, shape: Shape, placement: Placement) -> Layer:
+def _cover(cutout: Cutout | None, shape: Shape, placement: Placement, is_object: bool) -> Layer:
     """The pixels that the placed shape covers, clipped to the scene."""
     parts, holes = (tuple(placement.apply(ring) for ring in rings) for rings in (shape.parts, shape.holes))
     points = np.concatenate(parts)
@@ -135,7 +136,7 @@ def _cover(cutout: Cutout | None, shape: Shape, placement: Placement) -> Layer:
     high = np.clip(np.ceil(points.max(axis=0)).astype(int), low + 1, SIZE)
     moved = (tuple(ring - low for ring in rings) for rings in (parts, holes))
     coverage = shape_coverage(*moved, tuple(high - low)[::-1])
-    return Layer(cutout, shape, placement, (int(low[0]), int(low[1])), coverage)
+    return Layer(is_object, cutout, shape, placement, (int(low[0]), int(low[1])), coverage)
 
 
 def _paint_owner(owner: np.ndarray, layer: Layer, number: int) -> np.ndarray:
@@ -159,14 +160,13 @@ def lay_out(split: str, rng: np.random.Generator, difficulty: float, rules: Layo
     below it is tried elsewhere, `LayoutRules.tries` times, then left out; a scene without any object is begun again.
     """
     draws = Draws(rng)
-    cutouts = load_cutouts(split)
     layout = Layout([], np.zeros((SIZE, SIZE), dtype=np.uint8))
     kinds = [True] * draws.integer(*rules.objects)
     kinds += [False] * draws.integer(0, round(rules.distractors_at_full_difficulty * difficulty))
     while kinds:
         is_object = kinds.pop(draws.integer(0, len(kinds) - 1))
         for _ in range(rules.tries):
-            layer = _draw_layer(cutouts, is_object, draws, rules)
+            layer = _draw_layer(split, is_object, draws, rules)
             objects = layout.objects + [layer] * is_object
             owner = _paint_owner(layout.owner, layer, len(objects) if is_object else 0)
             if _acceptable(owner, objects, rules):
@@ -175,14 +175,21 @@ def lay_out(split: str, rng: np.random.Generator, difficulty: float, rules: Layo
     return layout if layout.objects else lay_out(split, rng, difficulty, rules)
 
 
-def _draw_layer(cutouts: dict[str, tuple[Cutout, ...]], is_object: bool, draws: Draws, rules: LayoutRules) -> Layer:
-    """One object or one distractor at a random place. A distractor has the outline of an object or that of a blob."""
+def _draw_layer(split: str, is_object: bool, draws: Draws, rules: LayoutRules) -> Layer:
+    """One object or one distractor at a random place.
+
+    A distractor is a real thing of no class, or a piece of a background with the outline of an object or of a blob.
+    """
+    cutouts = load_cutouts(split)
     cutout = draws.pick(cutouts[draws.pick(tuple(cutouts))])
     turn = dict(rules.turns).get(cutout.class_name, rules.turn)
-    if is_object:
-        return _cover(cutout, cutout.shape, _placement(cutout.shape, draws, rules, turn, rules.largest_scale))
-    shape = cutout.shape if draws.chance(0.5) else blob(draws)
-    return _cover(None, shape, _placement(shape, draws, rules, turn, np.inf))
+    shape = cutout.shape
+    if not is_object:
+        kind = draws.integer(0, 2)
+        cutout = draws.pick(load_rivals(split)) if kind == 0 else None
+        shape = cutout.shape if kind == 0 else shape if kind == 1 else blob(draws)
+    largest = np.inf if cutout is None else rules.largest_scale
+    return _cover(cutout, shape, _placement(shape, draws, rules, turn, largest), is_object)
 
 
 def measure(owner: np.ndarray, count: int) -> tuple[list[list[int]], list[int]]:

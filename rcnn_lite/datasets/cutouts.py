@@ -5,7 +5,6 @@ showed the old background, a thin halo would betray every pasted object; so the 
 continued outwards.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from math import cos, log2, radians, sin
@@ -13,7 +12,7 @@ from math import cos, log2, radians, sin
 import numpy as np
 from PIL import Image
 
-from rcnn_lite.datasets.outlines import Outline, load_outlines, shape_coverage
+from rcnn_lite.datasets.outlines import Outline, load_distractors, load_outlines, shape_coverage
 from rcnn_lite.datasets.photographs import read_photograph
 
 MARGIN = (
@@ -55,13 +54,13 @@ class Shape:
 
 @dataclass(frozen=True)
 class Cutout:
-    """An object to paste: its shape, and its pixels in halving sizes (``levels[0]`` is the photograph's own).
+    """Something to paste: its shape, and its pixels in halving sizes (``levels[0]`` is the photograph's own).
 
     ``offset`` is the pixel position of the shape's origin in ``levels[0]``.
     """
 
     name: str
-    class_name: str
+    class_name: str | None
     keypoint_names: tuple[str, ...]
     shape: Shape
     levels: tuple[np.ndarray, ...]
@@ -169,13 +168,15 @@ def cut_out(outline: Outline) -> Cutout:
 
 @lru_cache(maxsize=4)
 def load_cutouts(split: str) -> dict[str, tuple[Cutout, ...]]:
-    """What ``split`` pastes, by class name."""
+    """The objects that ``split`` pastes, by class name."""
     cutouts: dict[str, list[Cutout]] = {}
-    for outline in pasted_outlines(split):
-        cutouts.setdefault(outline.class_name, []).append(cut_out(outline))
+    for outline in load_outlines():
+        if split in outline.splits:
+            cutouts.setdefault(outline.class_name, []).append(cut_out(outline))
     return {name: tuple(cutouts[name]) for name in sorted(cutouts)}
 
 
-def pasted_outlines(split: str) -> Iterator[Outline]:
-    """The outlines that ``split`` pastes."""
-    return (outline for outline in load_outlines() if split in outline.splits)
+@lru_cache(maxsize=4)
+def load_rivals(split: str) -> tuple[Cutout, ...]:
+    """Things of no class that ``split`` pastes as distractors."""
+    return tuple(cut_out(outline) for outline in load_distractors() if split in outline.splits)

@@ -18,7 +18,7 @@ SUBROWS = 4  # scan lines a pixel row; along a scan line the coverage is exact
 
 @dataclass(frozen=True)
 class Outline:
-    """One annotated object: where it is in its photograph, and which splits paste it.
+    """One annotated object: where it is in its photograph, and which splits paste it. A distractor has the class None.
 
     ``parts`` and ``holes`` follow what is visible in the photograph. ``cut`` replaces the parts where a piece is
     pasted that looks better by itself than everything visible (the cat's head without the neck that the picture's
@@ -26,7 +26,7 @@ class Outline:
     """
 
     name: str
-    class_name: str
+    class_name: str | None
     photograph: str
     parts: tuple[np.ndarray, ...]
     holes: tuple[np.ndarray, ...]
@@ -48,10 +48,20 @@ def read_annotations() -> dict:
 @lru_cache(maxsize=1)
 def load_outlines() -> tuple[Outline, ...]:
     """Every annotated object; those of one photograph from back to front."""
+    return _outlines("photographs")
+
+
+@lru_cache(maxsize=1)
+def load_distractors() -> tuple[Outline, ...]:
+    """Outlined things that belong to no class."""
+    return _outlines("distractors")
+
+
+def _outlines(section: str) -> tuple[Outline, ...]:
     return tuple(
         Outline(
             name=item["name"],
-            class_name=item["class"],
+            class_name=item.get("class"),
             photograph=photograph,
             parts=_rings(item["parts"]),
             holes=_rings(item.get("holes", [])),
@@ -59,7 +69,7 @@ def load_outlines() -> tuple[Outline, ...]:
             keypoints={name: tuple(point) for name, point in item.get("keypoints", {}).items()},
             splits=tuple(item.get("splits", [])),
         )
-        for photograph, items in read_annotations()["photographs"].items()
+        for photograph, items in read_annotations()[section].items()
         for item in items
     )
 

@@ -46,6 +46,7 @@ _TABLE = (
     Photograph("motorcycle_right.png", "skimage", (500, 741)),
     Photograph("rocket.jpg", "skimage", (427, 640), "train", ((0, 0, 280, 427), (350, 0, 640, 427))),
     # surfaces and views without any annotated object
+    Photograph("cell.png", "skimage", (660, 550)),
     Photograph("brick.png", "skimage", (512, 512), "train", ((0, 0, 512, 512),)),
     Photograph("clock_motion.png", "skimage", (300, 400), "train", ((0, 0, 400, 300),)),
     Photograph("gravel.png", "skimage", (512, 512), "train", ((0, 0, 512, 512),)),
