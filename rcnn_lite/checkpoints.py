@@ -62,6 +62,32 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     return {name: t.float() if t.dtype == torch.float16 else t for name, t in tensors.items()}, metadata
 
 
+def save_records(path: str | Path, records: list[dict[str, Tensor]], metadata: dict) -> None:
+    """Write one dict of tensors an image (detections, proposals, targets), exactly, as a checkpoint file.
+
+    All records have the same keys. Under each key the tensors of all images are stored end to end, and under
+    "key/counts" how many rows belong to each image.
+    """
+    keys = records[0].keys() if records else ()
+    for index, record in enumerate(records):
+        if record.keys() != keys:
+            raise ValueError(f"records[{index}] has the keys {sorted(record)}, records[0] has {sorted(keys)}")
+    tensors = {key: torch.cat([record[key].cpu() for record in records]) for key in keys}
+    counts = {f"{key}/counts": torch.tensor([len(record[key]) for record in records]) for key in keys}
+    save_checkpoint(path, tensors | counts, metadata, half=False)
+
+
+def load_records(path: str | Path) -> tuple[list[dict[str, Tensor]], dict]:
+    """Read what `save_records` wrote: (records, metadata)."""
+    tensors, metadata = load_checkpoint(path)
+    keys = [key for key in tensors if f"{key}/counts" in tensors]
+    try:
+        split = [tensors[key].split(tensors[f"{key}/counts"].tolist()) for key in keys]
+        return [dict(zip(keys, row, strict=True)) for row in zip(*split, strict=True)], metadata
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f"{path} holds no records: the counts do not fit ({error})") from error
+
+
 def checkpoint_path(name: str | Path) -> Path:
     """The file meant by `name`: an existing file's path, else the checkpoint of that name which ships with the project.
 

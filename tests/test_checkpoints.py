@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from rcnn_lite.checkpoints import checkpoint_path, load_checkpoint, save_checkpoint
+from rcnn_lite.checkpoints import checkpoint_path, load_checkpoint, load_records, save_checkpoint, save_records
 from rcnn_lite.paths import data_path
 
 METADATA = {"command": "rcnn-lite train", "seed": 0, "metrics": {"mAP": 0.5}, "classes": ["background", "cat"]}
@@ -117,6 +117,30 @@ def test_the_header_can_be_read_by_any_json_reader(tmp_path):
     note = json.loads(content[8 : 8 + length])["__metadata__"]
     assert note["format_version"] == "1"
     assert json.loads(note["metadata"]) == METADATA
+
+
+def test_records_keep_images_apart_and_every_bit(tmp_path, generator):
+    records = [
+        {"boxes": torch.rand(n, 4, generator=generator) * 256, "labels": torch.arange(m)}
+        for n, m in [(3, 1), (0, 0), (2, 5)]
+    ]
+    save_records(tmp_path / "a", records, {"split": "test"})
+    found, metadata = load_records(tmp_path / "a")
+    assert metadata == {"split": "test"}
+    assert len(found) == 3
+    for one, other in zip(records, found, strict=True):
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one)
+    save_records(tmp_path / "none", [], {})
+    assert load_records(tmp_path / "none") == ([], {})
+
+
+def test_records_that_do_not_fit_are_named(tmp_path):
+    with pytest.raises(ValueError, match=r"records\[1\] has the keys \['b'\], records\[0\] has \['a'\]"):
+        save_records(tmp_path / "a", [{"a": torch.ones(1)}, {"b": torch.ones(1)}], {})
+    save_checkpoint(tmp_path / "a", {"x": torch.ones(3), "x/counts": torch.tensor([1, 1])}, {})
+    with pytest.raises(ValueError, match="a holds no records: the counts do not fit"):
+        load_records(tmp_path / "a")
 
 
 def test_names_of_shipped_checkpoints(tmp_path):

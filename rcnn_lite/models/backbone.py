@@ -42,6 +42,7 @@ class Backbone(nn.Module):
         self.strides, self.channels = tuple(strides), tuple(channels)
         self.embedding, self.classifier = embedding, classifier
         self.embedding_size = classifier.in_features
+        self.name = ""  # set by build_backbone
         self.batch_norm_frozen = False
         self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)  # (3, 1, 1)
         self.register_buffer("std", torch.tensor(std)[:, None, None], persistent=False)
@@ -114,7 +115,9 @@ def build_backbone(name: str = "lite0", pretrained: bool = True) -> Backbone:
     builders = {"lite0": _lite0, "alexnet": _alexnet, "vgg16": _vgg16, "resnet50": _resnet50}
     if name not in builders:
         raise ValueError(f"unknown backbone {name!r}: choose one of {', '.join(builders)}")
-    return builders[name](pretrained).eval()
+    backbone = builders[name](pretrained).eval()
+    backbone.name = name
+    return backbone
 
 
 def _lite0(pretrained: bool) -> Backbone:
