@@ -6,12 +6,14 @@ limits on the detections of a class in an image. -1 stands for "undefined" (no o
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from rcnn_lite.evaluation.coco_matching import RIGHT, WRONG, match_image
+from rcnn_lite.evaluation.coco_matching import match_image
 from rcnn_lite.evaluation.inputs import image_pairs
 from rcnn_lite.evaluation.overlaps import box_areas, box_overlaps, mask_areas, mask_overlaps
+from rcnn_lite.evaluation.verdicts import RIGHT, WRONG
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALL_LEVELS = np.linspace(0, 1, 101)
@@ -21,18 +23,30 @@ MAX_DETECTIONS = (1, 10, 100)
 
 
 @dataclass(frozen=True)
-class Overlap:
-    """What is compared: the key of detections and targets, how much two of them overlap, and how large one is.
+class Similarity:
+    """What is compared: the key of detections and targets, how alike two of them are, and how large one is.
 
-    ``overlaps(detections, objects, crowd) -> (N, M)`` and ``areas(detections) -> (N,)`` see the arrays of one image.
+    ``between(detection, target) -> (N, M)`` sees the arrays of one image, so that it may look at more than one key (as
+    the similarity of keypoints must); ``areas(shapes) -> (N,)`` sees those under ``key``.
     """
 
     key: str
-    overlaps: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    between: Callable[[dict, dict], np.ndarray]
     areas: Callable[[np.ndarray], np.ndarray]
 
 
-IOU_TYPES = {"bbox": Overlap("boxes", box_overlaps, box_areas), "segm": Overlap("masks", mask_overlaps, mask_areas)}
+def _box_similarity(detection: dict, target: dict) -> np.ndarray:
+    return box_overlaps(detection["boxes"], target["boxes"], target["iscrowd"])
+
+
+def _mask_similarity(detection: dict, target: dict) -> np.ndarray:
+    return mask_overlaps(detection["masks"], target["masks"], target["iscrowd"])
+
+
+SIMILARITIES = {
+    "bbox": Similarity("boxes", _box_similarity, box_areas),
+    "segm": Similarity("masks", _mask_similarity, mask_areas),
+}
 
 
 @dataclass(frozen=True)
@@ -89,26 +103,39 @@ def evaluate_coco(
 def coco_curves(
     detections: Sequence[dict], targets: Sequence[dict], iou_type: str = "bbox", num_classes: int | None = None
 ) -> CocoCurves:
-    """The curves that `evaluate_coco` summarises: precision at 101 recalls, and largest recall, by class, size and
-    threshold."""
-    if iou_type not in IOU_TYPES:
-        raise ValueError(f"iou_type must be one of {sorted(IOU_TYPES)}, got {iou_type!r}")
-    overlap = IOU_TYPES[iou_type]
-    labels, scores, images, verdicts = [], [], [], []
-    gt_labels, gt_counts = [], []
-    for index, (found, truth) in enumerate(image_pairs(detections, targets, overlap.key, num_classes)):
-        order = np.argsort(-found["scores"], kind="stable")
-        found = {key: values[order] for key, values in found.items()}
-        ignored = _ignored_objects(truth, overlap)
-        verdicts.append(_judge_image(found, truth, ignored, overlap))
-        labels.append(found["labels"])
-        scores.append(found["scores"])
-        images.append(np.full(len(order), index))
-        gt_labels.append(truth["labels"])
-        gt_counts.append(~ignored.T)  # (M, A)
-    if not labels:
-        return _no_curves()
-    return _accumulate(*map(np.concatenate, (labels, scores, images, verdicts, gt_labels, gt_counts)))
+    """The curves that `evaluate_coco` summarises, by class, area range and IoU threshold. Same input, same errors."""
+    if iou_type not in SIMILARITIES:
+        raise ValueError(f"iou_type must be one of {sorted(SIMILARITIES)}, got {iou_type!r}")
+    similarity = SIMILARITIES[iou_type]
+    pairs = image_pairs(detections, targets, similarity.key, num_classes)
+    return _accumulate([_judge_image(found, truth, similarity) for found, truth in pairs])
+
+
+class _Judged(NamedTuple):
+    """One image: its detections, best score first, and its objects."""
+
+    labels: np.ndarray  # (N,)
+    scores: np.ndarray  # (N,)
+    verdicts: np.ndarray  # (N, A, T) WRONG, RIGHT or IGNORED
+    object_labels: np.ndarray  # (M,)
+    counted: np.ndarray  # (M, A) objects that should be found
+
+
+def _judge_image(found: dict, truth: dict, similarity: Similarity) -> _Judged:
+    order = np.argsort(-found["scores"], kind="stable")
+    found = {key: values[order] for key, values in found.items()}
+    areas = truth["area"] if "area" in truth else similarity.areas(truth[similarity.key])
+    ignored = _outside(areas) | truth["iscrowd"]  # (A, M)
+    verdicts = match_image(
+        similarity.between(found, truth),
+        found["labels"],
+        truth["labels"],
+        ignored,
+        truth["iscrowd"],
+        _outside(similarity.areas(found[similarity.key])),
+        IOU_THRESHOLDS,
+    )
+    return _Judged(found["labels"], found["scores"], verdicts, truth["labels"], ~ignored.T)
 
 
 def _outside(areas: np.ndarray) -> np.ndarray:
@@ -116,43 +143,31 @@ def _outside(areas: np.ndarray) -> np.ndarray:
     return np.stack([(areas < low) | (areas > high) for low, high in AREA_RANGES.values()])
 
 
-def _ignored_objects(truth: dict, overlap: Overlap) -> np.ndarray:
-    """Objects that need not be found, by area range: bool (A, M)."""
-    areas = truth["area"] if "area" in truth else overlap.areas(truth[overlap.key])
-    return _outside(areas) | truth["iscrowd"]
-
-
-def _judge_image(found: dict, truth: dict, ignored: np.ndarray, overlap: Overlap) -> np.ndarray:
-    """Verdicts (N, A, T) on the detections of one image, which are sorted by score."""
-    shapes, crowd = found[overlap.key], truth["iscrowd"]
-    overlaps = overlap.overlaps(shapes, truth[overlap.key], crowd)  # (N, M)
-    outside = _outside(overlap.areas(shapes))
-    return match_image(overlaps, found["labels"], truth["labels"], ignored, crowd, outside, IOU_THRESHOLDS)
-
-
-def _accumulate(labels, scores, images, verdicts, gt_labels, gt_counts) -> CocoCurves:
-    """Sort the detections of all images, class by class, and follow precision and recall down the list."""
-    classes = np.unique(gt_labels)
+def _accumulate(judged: list[_Judged]) -> CocoCurves:
+    """Class by class, sort the detections of all images and follow precision and recall down the list."""
+    images = np.repeat(
+        np.arange(len(judged)), [len(image.labels) for image in judged]
+    )  # (N,) over all images, as below
+    columns = zip(*judged, strict=True) if judged else [[np.zeros(0)]] * len(_Judged._fields)
+    labels, scores, verdicts, object_labels, counted = map(np.concatenate, columns)
+    classes = np.unique(object_labels)
     precision = np.full((len(IOU_THRESHOLDS), len(RECALL_LEVELS), len(classes), len(AREA_RANGES)), -1.0)
     recall = np.full((len(IOU_THRESHOLDS), len(classes), len(AREA_RANGES), len(MAX_DETECTIONS)), -1.0)
     for k, label in enumerate(classes):
-        objects = np.count_nonzero(gt_counts[gt_labels == label], axis=0)  # (A,)
-        defined = objects > 0
+        objects = np.count_nonzero(counted[object_labels == label], axis=0)  # (A,)
         mine = np.flatnonzero(labels == label)  # image by image, in each image best score first
         rank = np.arange(len(mine)) - np.searchsorted(images[mine], images[mine])  # place within the image
-        for limit, count in enumerate(MAX_DETECTIONS):
-            right = np.count_nonzero(verdicts[mine[rank < count]] == RIGHT, axis=0)  # (A, T)
-            recall[:, k, defined, limit] = (right[defined] / objects[defined, None]).T
-        mine = mine[rank < MAX_DETECTIONS[-1]]
-        mine = mine[np.argsort(-scores[mine], kind="stable")]  # all images together
-        for a in np.flatnonzero(defined):
-            precision[:, :, k, a] = _sampled_precision(verdicts[mine, a], objects[a])
+        best = mine[rank < MAX_DETECTIONS[-1]]
+        best = best[np.argsort(-scores[best], kind="stable")]  # all images together
+        for a in np.flatnonzero(objects):
+            precision[:, :, k, a] = _sampled_precision(verdicts[best, a], objects[a])
+            for i, limit in enumerate(MAX_DETECTIONS):
+                recall[:, k, a, i] = np.count_nonzero(verdicts[mine[rank < limit], a] == RIGHT, axis=0) / objects[a]
     return CocoCurves(classes, precision, recall)
 
 
 def _sampled_precision(verdicts: np.ndarray, objects: int) -> np.ndarray:
-    """Precision at the recall levels: verdicts (N, T), best score first -> (T, R); 0 where the recall is never
-    reached."""
+    """Precision at the recall levels: verdicts (N, T), best score first -> (T, R). A recall never reached gives 0."""
     right = np.cumsum(verdicts == RIGHT, axis=0)  # (N, T)
     wrong = np.cumsum(verdicts == WRONG, axis=0)
     precision = right / np.maximum(right + wrong, 1)  # only ignored detections so far: 0, not 0 / 0
@@ -160,10 +175,6 @@ def _sampled_precision(verdicts: np.ndarray, objects: int) -> np.ndarray:
     envelope = np.vstack((envelope, np.zeros(len(IOU_THRESHOLDS))))  # (N + 1, T)
     recall = right / objects
     return np.stack([envelope[np.searchsorted(recall[:, t], RECALL_LEVELS), t] for t in range(len(IOU_THRESHOLDS))])
-
-
-def _no_curves() -> CocoCurves:
-    return CocoCurves(np.zeros(0, np.int64), np.zeros((10, 101, 0, 4)), np.zeros((10, 0, 4, 3)))
 
 
 def _mean(values: np.ndarray) -> float:

@@ -9,7 +9,7 @@ no other qualifies; who takes it is ignored as well, and a crowd region can be t
 import numpy as np
 from numba import njit
 
-WRONG, RIGHT, IGNORED = 0, 1, 2
+from rcnn_lite.evaluation.verdicts import IGNORED, RIGHT, WRONG
 
 
 @njit(cache=True)

@@ -17,8 +17,7 @@ MASK_THRESHOLD = 0.5
 
 
 def image_pairs(detections: Sequence[dict], targets: Sequence[dict], kind: str, num_classes: int | None) -> Iterator:
-    """Yield (detection, target) as dicts of numpy arrays, image by image; ``kind`` is "boxes" or "masks", the shape to
-    compare.
+    """Yield (detection, target) as dicts of numpy arrays, image by image. ``kind``: compare "boxes" or "masks".
 
     Raises ValueError naming the image and the key.
     """
@@ -35,9 +34,9 @@ def image_pairs(detections: Sequence[dict], targets: Sequence[dict], kind: str, 
 
 
 def detection_arrays(detection: dict, where: str, kind: str, num_classes: int | None) -> dict[str, np.ndarray]:
-    """labels (N,), scores (N,) float64, and boxes (N, 4) float64 or masks (N, H, W) bool."""
+    """labels (N,), scores (N,), and boxes (N, 4) or masks bool (N, H, W). All numbers are float64."""
     labels = _labels(detection, where, num_classes)
-    scores = _vector(detection, "scores", where, len(labels)).astype(np.float64)
+    scores = _vector(detection, "scores", where, len(labels))
     if np.isnan(scores).any():
         raise ValueError(f"{where}['scores'][{int(np.isnan(scores).argmax())}] is NaN")
     shapes = _boxes(detection, where, len(labels)) if kind == "boxes" else _masks(detection, where, len(labels))
@@ -45,8 +44,7 @@ def detection_arrays(detection: dict, where: str, kind: str, num_classes: int | 
 
 
 def target_arrays(target: dict, where: str, kind: str, num_classes: int | None) -> dict[str, np.ndarray]:
-    """labels (M,), boxes (M, 4) float64 or masks (M, H, W) bool, iscrowd and difficult bool (M,), and area (M,) if it
-    was given."""
+    """labels (M,), boxes (M, 4) or masks bool (M, H, W), iscrowd and difficult bool (M,), area (M,) if given."""
     labels = _labels(target, where, num_classes)
     if kind == "boxes":
         shapes = _boxes(target, where, len(labels))
@@ -56,10 +54,10 @@ def target_arrays(target: dict, where: str, kind: str, num_classes: int | None) 
         shapes = _masks(target, where, len(labels))
     arrays = {"labels": labels, kind: shapes}
     for key in ("iscrowd", "difficult"):
-        given = key in target
-        arrays[key] = _vector(target, key, where, len(labels)).astype(bool) if given else np.zeros(len(labels), bool)
+        flags = _vector(target, key, where, len(labels)) if key in target else np.zeros(len(labels))
+        arrays[key] = flags.astype(bool)
     if "area" in target:
-        arrays["area"] = _vector(target, "area", where, len(labels)).astype(np.float64)
+        arrays["area"] = _vector(target, "area", where, len(labels))
     return arrays
 
 
@@ -76,7 +74,7 @@ def _array(tensor: Tensor) -> np.ndarray:
 
 
 def _vector(record: dict, key: str, where: str, length: int) -> np.ndarray:
-    values = _array(_tensor(record, key, where))
+    values = _array(_tensor(record, key, where).double())
     if values.ndim != 1:
         raise ValueError(f"{where}['{key}'] must have shape (N,), got {values.shape}")
     if len(values) != length:
@@ -104,7 +102,7 @@ def _boxes(record: dict, where: str, length: int) -> np.ndarray:
         raise ValueError(f"{where}['boxes'] must have shape (N, 4), got {tuple(tensor.shape)}")
     if len(tensor) != length:
         raise ValueError(f"{where}['boxes'] has length {len(tensor)} but {where}['labels'] has length {length}")
-    return _array(tensor).astype(np.float64)
+    return _array(tensor.double())
 
 
 def _masks(record: dict, where: str, length: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """How much a detection covers an object: IoU of boxes and of masks, with COCO's rule for crowd regions.
 
-Notation: N detections, M objects of one image, P runs of a mask. A crowd region marks many objects that nobody
+Notation: N detections, M objects of one image. A crowd region marks many objects that nobody
 outlined one by one; a detection that lies inside it should not be punished for being smaller, so its overlap is
 intersection / area of the detection.
 """

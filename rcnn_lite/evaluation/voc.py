@@ -15,8 +15,7 @@ from torch import Tensor
 from rcnn_lite.evaluation.curves import average_precision
 from rcnn_lite.evaluation.inputs import image_pairs
 from rcnn_lite.evaluation.overlaps import box_overlaps
-
-WRONG, RIGHT, IGNORED = 0, 1, 2
+from rcnn_lite.evaluation.verdicts import IGNORED, RIGHT, WRONG
 
 
 class _Judged(NamedTuple):
