@@ -1,18 +1,19 @@
-"""Graph-based segmentation of Felzenszwalb and Huttenlocher (IJCV 2004): the superpixels that selective search starts from (notebook 04).
+"""Graph-based segmentation (Felzenszwalb and Huttenlocher 2004): the segments that selective search starts from.
 
-A pixel is a node; an edge joins each pixel to its 8 neighbours and weighs the Euclidean distance of their colours. Edges are
-visited from light to heavy, and an edge joins the two components at its ends unless it is heavy compared with what is inside them:
+A pixel is a node; an edge joins it to each of its 8 neighbours and weighs the Euclidean distance of their colours.
+Edges are visited from light to heavy. An edge joins the components at its ends unless it is heavy compared with what
+lies inside them:
 
-    Int(C)      heaviest edge in the minimum spanning tree of C            (equation 1)
-    MInt(A, B)  min(Int(A) + k / |A|, Int(B) + k / |B|)                    (equations 4 and 5)
-    join A, B   if weight <= MInt(A, B)                                    (section 4, algorithm 1)
+    Int(C)      the heaviest edge of C's minimum spanning tree          (equation 1)
+    MInt(A, B)  min(Int(A) + k / |A|, Int(B) + k / |B|)                 (equations 4 and 5)
+    join A, B   if the edge's weight <= MInt(A, B)                      (algorithm 1)
 
-Because the edges come in order, the edge that joins two components is the heaviest inside the new one: Int costs nothing to keep.
-A single pixel has Int = 0 and so a slack of k; the larger k, the larger the components. What is still smaller than ``min_size`` in the
-end joins the neighbour across its lightest edge.
+As the edges come in order, the one that joins two components is the heaviest in their union: Int costs nothing to keep.
+A single pixel has Int = 0, hence a slack of k; the larger k, the larger the components. What stays smaller than
+``min_size`` is joined to the neighbour across its lightest edge.
 
-The weights are rounded to 1/64 of a grey level, so that a counting sort, linear in the number of edges, puts them in order (the
-paper, section 4.1, suggests it). Smoothing works on integers for the same reason as rounding: every machine finds the same segments.
+Weights are rounded down to 1/64 of a grey level: so few values can be sorted by counting, in time linear in the edges.
+Smoothing works on integers, and so every machine finds the same segments. Notebook 04 builds the plain version.
 """
 
 import cv2
@@ -20,43 +21,45 @@ import numpy as np
 from numba import njit
 
 STEPS = 64
-"""Steps of an edge's weight per grey level. Half of one step is far below the noise of 8-bit pixels."""
+"""Steps of an edge's weight per grey level. One step is far below the noise of 8-bit pixels."""
 
-_HEAVIEST = 256 * 2 * STEPS
-"""No weight reaches this: the distance of two colours with C <= 4 channels is at most 255 sqrt(C) < 512 levels."""
+HEAVIEST = 512 * STEPS
+"""No weight reaches this: two colours of at most 4 channels are at most 255 sqrt(4) levels apart."""
 
 
 def felzenszwalb(image: np.ndarray, scale: float = 100.0, sigma: float = 0.8, min_size: int = 50) -> np.ndarray:
-    """Segments of a uint8 picture (H, W) or (H, W, C), C <= 4: int32 labels (H, W), 0 .. n-1 in raster order of each first pixel.
+    """Segments of a uint8 picture (H, W) or (H, W, C), C <= 4: int32 labels (H, W), 0 .. n-1.
 
-    ``scale`` is the paper's k in grey levels (0 .. 255), ``sigma`` the width in pixels of the gaussian that smooths the picture first
-    (0: none), ``min_size`` the number of pixels below which a segment is joined to a neighbour. Every segment is 8-connected.
-    Raises ValueError for another dtype or shape and for parameters that make no sense.
+    Labels are numbered in raster order of each segment's first pixel; every segment is 8-connected. ``scale`` is the
+    paper's k in grey levels (0 .. 255), ``sigma`` the width in pixels of the gaussian that smooths the picture first
+    (0: none), ``min_size`` the pixels below which a segment is joined to a neighbour. ValueError for another dtype or
+    shape, or a parameter that makes no sense.
 
-    Felzenszwalb and Huttenlocher, Efficient graph-based image segmentation, IJCV 59(2), 2004.
+    Felzenszwalb and Huttenlocher: Efficient graph-based image segmentation, IJCV 59(2), 2004.
 
-    >>> felzenszwalb(np.repeat(np.uint8([[0, 0, 0, 200, 200, 200]]), 4, axis=0), scale=10, sigma=0, min_size=1)[0]
+    >>> felzenszwalb(np.uint8([[0, 0, 0, 200, 200, 200]] * 4), scale=10, sigma=0, min_size=1)[0]
     array([0, 0, 0, 1, 1, 1], dtype=int32)
     """
-    if not scale >= 0 or not min_size >= 0:
-        raise ValueError(f"scale and min_size must not be negative, got scale={scale} and min_size={min_size}")
-    smooth = smooth_image(image, sigma)
-    return segment_graph(sort_edges(smooth), smooth.shape[:2], float(scale), int(min_size))
+    for value, name in ((scale, "scale"), (min_size, "min_size")):
+        if not 0 <= value < np.inf:
+            raise ValueError(f"{name} must be finite and not negative, got {value}")
+    smooth = smooth_image(image, sigma)  # (H, W, C)
+    return segment_graph(sort_edges(smooth), smooth.shape[:2], float(scale), int(np.ceil(min_size)))
 
 
 def smooth_image(image: np.ndarray, sigma: float) -> np.ndarray:
-    """uint8 (H, W) or (H, W, C) -> uint16 (H, W, C), blurred by a gaussian of ``sigma`` pixels, in 1/256 of a grey level."""
+    """uint8 (H, W) or (H, W, C) -> uint16 (H, W, C) in 1/256 of a level, blurred by a gaussian of ``sigma`` pixels."""
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         raise ValueError(f"image must be a uint8 numpy array, got {getattr(image, 'dtype', type(image).__name__)}")
-    if image.size == 0 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] > 4):
+    if image.size == 0 or image.ndim not in (2, 3) or image.shape[2:] > (4,):
         raise ValueError(f"image must have shape (H, W) or (H, W, C) with pixels and C <= 4, got {image.shape}")
     if not 0 <= sigma < 100:
-        raise ValueError(f"sigma must lie in [0, 100), got {sigma}")
-    levels = image.astype(np.uint16) * 256  # (H, W[, C])
+        raise ValueError(f"sigma must lie in [0, 100) pixels, got {sigma}")
+    levels = image.astype(np.uint16) * 256
     if sigma > 0:
         side = 2 * int(np.ceil(3 * sigma)) + 1  # three standard deviations each way
         levels = cv2.GaussianBlur(levels, (side, side), sigma, borderType=cv2.BORDER_REPLICATE)
-    return np.ascontiguousarray(levels.reshape(*image.shape[:2], -1))  # (H, W, C)
+    return np.ascontiguousarray(levels).reshape(*image.shape[:2], -1)  # (H, W, C)
 
 
 @njit(cache=True, nogil=True)
@@ -73,13 +76,13 @@ def _weight(smooth, y, x, y2, x2):
 def sort_edges(smooth):
     """The edges of a smoothed picture (H, W, C) by weight: (edges (E,) uint32, starts (bins + 1,) int64).
 
-    Edge ``4 p + d`` joins pixel ``p`` (row * W + column) to its neighbour right, down left, down, down right for d = 0 .. 3. The edges
-    of weight w, in steps, are ``edges[starts[w] : starts[w + 1]]``, in raster order. Four directions are enough: the other four
-    neighbours of a pixel have it among theirs.
+    Edge 4 p + d joins pixel p (row * W + column) to its neighbour right, down left, down, down right for d = 0 .. 3;
+    the other four neighbours of a pixel have it among theirs. The edges of weight w, in steps, are
+    ``edges[starts[w] : starts[w + 1]]``, in raster order.
     """
     height, width = smooth.shape[0], smooth.shape[1]
-    starts = np.zeros(_HEAVIEST + 1, dtype=np.int64)
-    weights = np.full(4 * height * width, _HEAVIEST, dtype=np.uint16)  # _HEAVIEST marks neighbours beyond the border
+    starts = np.zeros(HEAVIEST + 1, dtype=np.int64)
+    weights = np.full(4 * height * width, HEAVIEST, dtype=np.uint16)  # HEAVIEST marks neighbours beyond the border
     for y in range(height):
         for x in range(width):
             for d in range(4):
@@ -88,13 +91,13 @@ def sort_edges(smooth):
                     weight = _weight(smooth, y, x, y2, x2)
                     weights[4 * (y * width + x) + d] = weight
                     starts[weight + 1] += 1
-    for weight in range(_HEAVIEST):
+    for weight in range(HEAVIEST):
         starts[weight + 1] += starts[weight]
-    edges = np.empty(starts[_HEAVIEST], dtype=np.uint32)
+    edges = np.empty(starts[HEAVIEST], dtype=np.uint32)
     free = starts.copy()  # where the next edge of each weight goes
     for edge in range(weights.size):
         weight = weights[edge]
-        if weight < _HEAVIEST:
+        if weight < HEAVIEST:
             edges[free[weight]] = edge
             free[weight] += 1
     return edges, starts
@@ -102,7 +105,7 @@ def sort_edges(smooth):
 
 @njit(cache=True, nogil=True)
 def _find(parent, p):
-    """The root of p's component. Every pixel passed is moved up to its grandparent (path halving), so that trees stay flat."""
+    """The root of p's component. Pixels passed on the way move up to their grandparents, so that trees stay flat."""
     while parent[p] != p:
         parent[p] = parent[parent[p]]
         p = parent[p]
@@ -128,7 +131,7 @@ def _join(parent, size, a, b):
 
 @njit(cache=True, nogil=True)
 def segment_graph(sorted_edges, image_size, scale, min_size):
-    """Labels (H, W) int32 of the components that Felzenszwalb and Huttenlocher's criterion leaves, from `sort_edges`."""
+    """Labels (H, W) int32 of the components that algorithm 1 leaves, from the edges of `sort_edges`."""
     edges, starts = sorted_edges
     height, width = image_size
     parent = np.arange(height * width).astype(np.int32)
