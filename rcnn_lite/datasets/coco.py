@@ -4,6 +4,7 @@ https://cocodataset.org/#format-data).
 
 import json
 import warnings
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,13 @@ from torch import Tensor
 
 from rcnn_lite.datasets.coco_masks import decode_segmentation
 from rcnn_lite.images import image_to_tensor, read_image
+
+KEYS = {
+    "images": ("id", "file_name", "height", "width"),
+    "categories": ("id", "name"),
+    "annotations": ("image_id", "category_id", "bbox"),
+}
+"""What each entry of a section must have; areas, crowds and segmentations may be missing."""
 
 
 class COCODataset:
@@ -93,8 +101,8 @@ class COCODataset:
             for key, known in (("image_id", objects), ("category_id", self.category_ids[1:])):
                 if item[key] not in known:
                     raise ValueError(f"{self.path}: {where} has the unknown {key} {item[key]!r}")
-            if len(item["bbox"]) != 4:
-                raise ValueError(f"{self.path}: {where} has a bbox of {len(item['bbox'])} numbers: {item['bbox']}")
+            if not _is_box(item["bbox"]):
+                raise ValueError(f"{self.path}: the bbox of {where} must be four numbers, got {item['bbox']!r}")
             if item["bbox"][2] <= 0 or item["bbox"][3] <= 0:
                 self.problems.append(f"{where}, whose box has no area: x y w h = {item['bbox']}")
                 continue
@@ -107,11 +115,10 @@ class COCODataset:
             raise ValueError(f"{self.folder} lacks {len(missing)} of {len(self)} pictures, the first is {missing[0]}")
 
 
-KEYS = {
-    "images": ("id", "file_name", "height", "width"),
-    "categories": ("id", "name"),
-    "annotations": ("image_id", "category_id", "bbox"),
-}
+def _is_box(value: object) -> bool:
+    return (
+        isinstance(value, list) and len(value) == 4 and all(isinstance(x, int | float) and isfinite(x) for x in value)
+    )
 
 
 def _read_json(path: Path) -> dict:

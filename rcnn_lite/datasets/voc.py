@@ -83,7 +83,7 @@ class VOCDataset:
         return {
             "boxes": boxes,
             "labels": torch.tensor(labels, dtype=torch.int64),
-            "image_id": range(len(self))[index],
+            "image_id": index % len(self),
             "iscrowd": torch.zeros(len(labels), dtype=torch.int64),
             "area": (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]),
             "difficult": torch.tensor(annotation.difficult, dtype=torch.bool),

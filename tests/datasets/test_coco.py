@@ -114,7 +114,12 @@ def changed(section, index, **changes):
         (changed("annotations", 0, image_id=6), r"annotations\[0\] has the unknown image_id 6"),
         (changed("annotations", 0, category_id=9), r"annotations\[0\] has the unknown category_id 9"),
         (changed("annotations", 0, category_id=0), r"annotations\[0\] has the unknown category_id 0"),
-        (changed("annotations", 1, bbox=[1, 2, 3]), r"annotations\[1\] has a bbox of 3 numbers"),
+        (
+            changed("annotations", 1, bbox=[1, 2, 3]),
+            r"the bbox of annotations\[1\] must be four numbers, got \[1, 2, 3\]",
+        ),
+        (changed("annotations", 1, bbox=[1, 2, 3, "4"]), r"bbox of annotations\[1\] must be four numbers"),
+        (changed("annotations", 1, bbox=[1, 2, 3, float("nan")]), r"bbox of annotations\[1\] must be four numbers"),
         (changed("images", 0, file_name="lost.png"), r"lacks 1 of 2 pictures, the first is lost\.png"),
     ],
 )
