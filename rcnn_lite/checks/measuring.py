@@ -1,0 +1,303 @@
+"""Checks of notebook 02's exercises: measuring detectors. What they recognise as a mistake is in `wrong_measuring`."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rcnn_lite.boxes import box_iou
+from rcnn_lite.checks import wrong_measuring as wrong
+from rcnn_lite.checks.harness import Case, Exercise, known
+from rcnn_lite.checks.pictures import Outline, Picture
+from rcnn_lite.evaluation import average_precision
+from rcnn_lite.plotting import GROUND_TRUTH, PROPOSAL
+
+NO_VERDICT = torch.zeros(0, dtype=torch.bool)
+
+
+def _flags(text: str) -> Tensor:
+    """Verdicts from a word: "+-+" is right, wrong, right."""
+    return torch.tensor([letter == "+" for letter in text], dtype=torch.bool)
+
+
+def _random_flags(rng: np.random.Generator, count: int) -> Tensor:
+    return torch.from_numpy(rng.random(count) < 0.6)
+
+
+def _random_scores(rng: np.random.Generator, count: int) -> Tensor:
+    """Scores (count,), no two alike, two digits."""
+    return torch.from_numpy(rng.permutation(np.arange(1, 100))[:count] / 100).float()
+
+
+# ---- exercise 1 ----
+
+
+def _match_detections(overlaps: Tensor, iou_threshold: float) -> Tensor:
+    right, free = torch.zeros(len(overlaps), dtype=torch.bool), set(range(overlaps.shape[1]))
+    for n, row in enumerate(overlaps.tolist()):
+        best = max(free, key=lambda m: row[m], default=None)
+        if best is not None and row[best] >= iou_threshold:
+            right[n] = True
+            free.remove(best)
+    return right
+
+
+def _random_overlaps(rng: np.random.Generator, size: int) -> tuple:
+    """Overlaps of ``size`` detections with a few objects, no two alike, and a threshold that none of them equals."""
+    objects = int(rng.integers(1, min(size, 5) + 1))
+    values = rng.permutation(np.arange(1, 100))[: size * objects] / 100
+    return torch.from_numpy(values.reshape(size, objects)).float(), int(rng.integers(3, 8)) / 10 + 0.005
+
+
+check_match_detections = Exercise(
+    name="match_detections",
+    cases=(
+        Case((torch.tensor([[0.2]]), 0.5), [False], "an IoU of 0.2 is too small"),
+        Case((torch.tensor([[0.8]]), 0.5), [True], "an IoU of 0.8 is enough"),
+        Case((torch.tensor([[0.5]]), 0.5), [True], "exactly the threshold is enough"),
+        Case(
+            (torch.tensor([[0.8], [0.9]]), 0.5),
+            [True, False],
+            "the better-scored one comes first; the object is taken then",
+        ),
+        Case((torch.tensor([[0.3], [0.7]]), 0.5), [False, True], "the first is too loose and claims nothing"),
+        Case(
+            (torch.tensor([[0.6, 0.9], [0.7, 0.2]]), 0.5), [True, True], "the first takes object 1, so object 0 is free"
+        ),
+        Case((torch.tensor([[0.6, 0.9], [0.2, 0.8]]), 0.5), [True, False], "both overlap object 1 most; it is taken"),
+        Case(
+            (torch.tensor([[0.9, 0.1], [0.8, 0.6]]), 0.5),
+            [True, True],
+            "object 0 is taken; object 1 is free and overlaps enough",
+        ),
+        Case((torch.zeros(2, 0), 0.5), [False, False], "no object in the image: every detection is wrong"),
+        Case((torch.zeros(0, 2), 0.5), NO_VERDICT, "no detections"),
+    ),
+    reference=_match_detections,
+    known=known(
+        wrong.match_strict,
+        wrong.match_without_claims,
+        wrong.match_voc,
+        wrong.match_first_object,
+        wrong.match_claims_below,
+        wrong.match_objects_choose,
+        wrong.match_indices,
+    ),
+    draw=_random_overlaps,
+    together=((0,),),
+)
+
+
+# ---- exercise 2 ----
+
+
+def _precision_recall(right: Tensor, scores: Tensor, objects: int) -> tuple[Tensor, Tensor]:
+    return wrong.curve_of(right[scores.argsort(descending=True)], objects)
+
+
+check_precision_recall = Exercise(
+    name="precision_recall",
+    cases=(
+        Case((_flags("-"), torch.tensor([0.9]), 2), ([0.0], [0.0]), "one wrong detection: 0 of 2 found, 0 of 1 right"),
+        Case((_flags("+"), torch.tensor([0.9]), 2), ([0.5], [1.0]), "1 of 2 found, 1 of 1 right"),
+        Case((_flags("+-"), torch.tensor([0.9, 0.4]), 2), ([0.5, 0.5], [1.0, 0.5]), "then 1 of 2 right"),
+        Case(
+            (_flags("+-"), torch.tensor([0.4, 0.9]), 2), ([0.0, 0.5], [0.0, 0.5]), "the wrong one has the better score"
+        ),
+        Case(
+            (_flags("+-+"), torch.tensor([0.9, 0.4, 0.7]), 4),
+            ([0.25, 0.5, 0.5], [1.0, 1.0, 2 / 3]),
+            "in the order of scores: right, right, wrong",
+        ),
+        Case((NO_VERDICT, torch.zeros(0), 3), (torch.zeros(0), torch.zeros(0)), "no detections: no points"),
+    ),
+    reference=_precision_recall,
+    known=known(
+        wrong.pr_unsorted,
+        wrong.pr_worst_first,
+        wrong.pr_swapped,
+        wrong.pr_recall_of_found,
+        wrong.pr_recall_of_detections,
+        wrong.pr_not_cumulated,
+        wrong.pr_counts_from_two,
+    ),
+    draw=lambda rng, size: (_random_flags(rng, size), _random_scores(rng, size), size + int(rng.integers(0, 4))),
+    together=((0, 1),),
+)
+
+
+# ---- exercise 3 ----
+
+
+def _ap_from_verdicts(right: Tensor, objects: int, eleven_points: bool) -> float:
+    return average_precision(*wrong.curve_of(right, objects), use_07_metric=eleven_points)
+
+
+check_ap_from_verdicts = Exercise(
+    name="ap_from_verdicts",
+    cases=(
+        Case((_flags("-+"), 1, False), 0.5, "recall jumps from 0 to 1 at the second detection: precision 1/2"),
+        Case((_flags("+-"), 1, False), 1.0, "everything is found before the first mistake"),
+        Case((_flags("+-+"), 2, False), 5 / 6, "recall 0 to 1/2 at precision 1, then to 1 at 2/3: (1 + 2/3) / 2"),
+        Case((_flags("+-+"), 2, True), 28 / 33, "six levels (0 to 0.5) at 1, five at 2/3: (6 + 10/3) / 11"),
+        Case((_flags("-++"), 2, False), 2 / 3, "precision 0, 1/2, 2/3 rises; the envelope is 2/3 all along"),
+        Case((_flags("-++"), 2, True), 2 / 3, "the envelope is 2/3 at all eleven levels"),
+        Case((_flags("+"), 2, False), 0.5, "half of the objects are never found: precision 0 there"),
+        Case((_flags("+"), 2, True), 6 / 11, "the levels 0 to 0.5 are reached: 6 of 11"),
+        Case((_flags("+++"), 10, True), 4 / 11, "recall 0.3 reaches the levels 0, 0.1, 0.2 and 0.3"),
+        Case((NO_VERDICT, 3, False), 0.0, "nothing detected, nothing found"),
+        Case((NO_VERDICT, 3, True), 0.0, "nothing detected, nothing found"),
+    ),
+    reference=_ap_from_verdicts,
+    known=known(
+        wrong.ap_without_envelope,
+        wrong.ap_swapped,
+        wrong.ap_ten_levels,
+        wrong.ap_float_levels,
+        wrong.ap_above_levels,
+        wrong.ap_reached_levels,
+        wrong.ap_of_found,
+        wrong.ap_point_before,
+    ),
+    draw=lambda rng, size: (_random_flags(rng, size), size + int(rng.integers(0, 4)), bool(rng.integers(2))),
+    together=((0,),),
+)
+
+
+# ---- exercise 4 ----
+
+OBJECTS = (1, 2, 3, 4, 6, 7, 8, 9, 11)
+"""Counts of which no share comes within rounding of a recall level, but those that are met exactly."""
+
+
+def _coco_ap(verdicts: Tensor, objects: int) -> float:
+    recall, precision = wrong.curve_of(verdicts[verdicts != 2] == 1, objects)
+    return wrong.sampled(recall, wrong.envelope_of(precision), wrong.PERCENTS)
+
+
+def _random_verdicts(rng: np.random.Generator, size: int) -> tuple[Tensor, int]:
+    verdicts = torch.from_numpy(rng.choice(3, size, p=[0.3, 0.5, 0.2]))
+    enough = [count for count in OBJECTS if count >= int((verdicts == 1).sum())]
+    return verdicts, int(rng.choice(enough))
+
+
+check_coco_ap = Exercise(
+    name="coco_ap",
+    cases=(
+        Case((torch.tensor([0, 1]), 1), 0.5, "precision 1/2 at all 101 levels"),
+        Case((torch.tensor([1]), 1), 1.0, "all levels are reached with precision 1"),
+        Case((torch.tensor([2, 1]), 1), 1.0, "the ignored one is as if it had never been made"),
+        Case((torch.tensor([1]), 2), 51 / 101, "the levels 0, 0.01, ..., 0.5 are reached: 51 of 101"),
+        Case((torch.tensor([1, 0, 1]), 2), (51 + 50 * 2 / 3) / 101, "51 levels at 1, 50 at 2/3"),
+        Case((torch.tensor([0, 1, 1]), 2), 2 / 3, "precision 0, 1/2, 2/3 rises; the envelope is 2/3 all along"),
+        Case((torch.tensor([2, 2]), 3), 0.0, "only ignored ones: nothing is found"),
+        Case((torch.zeros(0, dtype=torch.int64), 3), 0.0, "nothing detected, nothing found"),
+    ),
+    reference=_coco_ap,
+    known=known(
+        wrong.coco_ignored_wrong,
+        wrong.coco_ignored_right,
+        wrong.coco_without_envelope,
+        wrong.coco_eleven,
+        wrong.coco_area,
+        wrong.coco_hundred,
+    ),
+    draw=_random_verdicts,
+    together=((0,),),
+)
+
+
+# ---- exercise 5 ----
+
+
+def _recall_of_proposals(
+    proposals: Tensor, image: Tensor, gt_boxes: Tensor, gt_image: Tensor, iou_threshold: float
+) -> float:
+    covers = (box_iou(proposals, gt_boxes) >= iou_threshold) & (image[:, None] == gt_image)
+    return float(covers.any(dim=0).double().mean())
+
+
+def _case(rows: tuple, image: tuple, gt_rows: tuple, gt_image: tuple, right: float, why: str) -> Case:
+    boxes, gt_boxes = (torch.tensor(r, dtype=torch.float32).reshape(-1, 4) for r in (rows, gt_rows))
+    images, gt_images = (torch.tensor(i, dtype=torch.int64) for i in (image, gt_image))
+    return Case((boxes, images, gt_boxes, gt_images, 0.5), right, why)
+
+
+def _random_images(rng: np.random.Generator, size: int) -> tuple:
+    """Proposals of some images and a few objects; the threshold equals no IoU."""
+    gt_boxes, gt_image = _grid_boxes(rng, 1 + size // 2), torch.from_numpy(rng.integers(0, 3, 1 + size // 2))
+    return _grid_boxes(rng, size), torch.from_numpy(rng.integers(0, 3, size)), gt_boxes, gt_image, 0.313
+
+
+def _grid_boxes(rng: np.random.Generator, count: int) -> Tensor:
+    corner = rng.integers(0, 3, (count, 2))
+    return torch.from_numpy(np.hstack((corner, corner + rng.integers(2, 6, (count, 2))))).float()
+
+
+_A, _HALF, _FAR = (0, 0, 4, 4), (0, 0, 4, 2), (6, 6, 9, 9)
+check_recall_of_proposals = Exercise(
+    name="recall_of_proposals",
+    cases=(
+        _case((_A,), (0,), (_A,), (0,), 1.0, "one object, covered"),
+        _case((_A,), (0,), (_FAR,), (0,), 0.0, "one object, missed"),
+        _case((_A,), (0,), (_A,), (1,), 0.0, "the proposal lies in another image"),
+        _case((_HALF,), (0,), (_A,), (0,), 1.0, "IoU 8 / 16 is exactly the threshold: enough"),
+        _case((_A, _A), (0, 0), (_A,), (0,), 1.0, "covered twice is covered once"),
+        _case((_A,), (0,), (_A, _FAR), (0, 0), 0.5, "one of two objects"),
+        _case((_A, _FAR), (0, 0), (_A,), (0,), 1.0, "the useless proposal costs nothing"),
+        _case(
+            (_A,), (0,), (_A, _FAR, _FAR), (0, 0, 1), 1 / 3, "1 of 3 objects; one lies in an image without proposals"
+        ),
+        _case((), (), (_A,), (0,), 0.0, "no proposals"),
+    ),
+    reference=_recall_of_proposals,
+    known=known(
+        wrong.recall_across_images,
+        wrong.recall_of_boxes,
+        wrong.recall_hits,
+        wrong.recall_by_image,
+        wrong.recall_seen_images,
+        wrong.recall_strict,
+    ),
+    draw=_random_images,
+    together=((0, 1),),
+    picture=lambda case, result: Picture(
+        (Outline("gt_boxes", case.args[2], GROUND_TRUTH), Outline("proposals", case.args[0], PROPOSAL))
+    ),
+)
+
+
+# ---- exercise 6 ----
+
+
+def _best_and_worst(right: Tensor, objects: int) -> tuple[float, float]:
+    in_order, reversed_order = right.sort(descending=True).values, right.sort().values
+    return _ap_from_verdicts(in_order, objects, False), _ap_from_verdicts(reversed_order, objects, False)
+
+
+check_best_and_worst = Exercise(
+    name="best_and_worst",
+    cases=(
+        Case((_flags("-+"), 1), (1.0, 0.5), "right, wrong: 1. Wrong, right: 1/2"),
+        Case((_flags("+"), 1), (1.0, 1.0), "one detection has one order"),
+        Case((_flags("++"), 4), (0.5, 0.5), "nothing wrong: recall 1/2 at precision 1 in any order"),
+        Case((_flags("--"), 2), (0.0, 0.0), "nothing right"),
+        Case(
+            (_flags("++-"), 2),
+            (1.0, 2 / 3),
+            "wrong, right, right: precision ends at 2/3, the envelope is 2/3 all along",
+        ),
+        Case((_flags("+-+-"), 4), (0.5, 0.25), "recall ends at 1/2; in the worst order at precision 1/2"),
+        Case((NO_VERDICT, 3), (0.0, 0.0), "nothing detected"),
+    ),
+    reference=_best_and_worst,
+    known=known(
+        wrong.order_swapped,
+        wrong.order_best_is_one,
+        wrong.order_worst_is_zero,
+        wrong.order_worst_precision,
+        wrong.order_without_envelope,
+        wrong.order_as_given,
+    ),
+    draw=lambda rng, size: (_random_flags(rng, size), size + int(rng.integers(0, 4))),
+    together=((0,),),
+)
