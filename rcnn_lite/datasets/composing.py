@@ -1,5 +1,4 @@
-"""Where the objects of a scene go: classes, sizes, places, who covers whom. All annotations follow from here, without
-any pixel.
+"""Where the objects of a scene go: classes, sizes, places, who covers whom. All annotations follow from here.
 
 After Dwibedi, Misra and Hebert 2017, "Cut, Paste and Learn: Surprisingly Easy Synthesis for Instance Detection"
 (ICCV): objects under random scale, rotation, occlusion and truncation, among distractors, on real backgrounds, with
@@ -15,6 +14,7 @@ from math import cos, pi, sin
 import numpy as np
 
 from rcnn_lite.datasets.cutouts import Cutout, Placement, Shape, load_cutouts, load_rivals, make_shape
+from rcnn_lite.datasets.draws import Draws
 from rcnn_lite.datasets.outlines import shape_coverage
 
 SIZE = 256  # of a scene, both sides
@@ -42,8 +42,9 @@ RULES = LayoutRules()
 
 @dataclass(frozen=True)
 class Layer:
-    """One thing that was placed: ``cutout`` for an object, None for a distractor; ``coverage`` (h, w) lies at
-    ``corner`` (x, y).
+    """One thing that was placed, an object or a distractor.
+
+    Without ``cutout`` it is a piece of a background. ``coverage`` (h, w), in [0, 1], lies at ``corner`` (x, y).
     """
 
     is_object: bool
@@ -62,39 +63,15 @@ class Layer:
 
 @dataclass
 class Layout:
-    """Layers from back to front, and which object each pixel shows: ``owner`` uint8 (H, W), object k as k + 1, 0
-    for none.
-    """
+    """Layers from back to front, and which object each pixel shows: ``owner`` uint8 (H, W), number or 0 for none."""
 
     layers: list[Layer]
     owner: np.ndarray
 
     @property
     def objects(self) -> list[Layer]:
-        """The layers that are objects; their position is the object's number k."""
+        """The layers that are objects; the first has number 1."""
         return [layer for layer in self.layers if layer.is_object]
-
-
-class Draws:
-    """Numbers from ``Generator.random`` alone, the part of numpy's streams that stays the same from version to
-    version.
-    """
-
-    def __init__(self, rng: np.random.Generator):
-        self.rng = rng
-
-    def uniform(self, low: float, high: float) -> float:
-        return low + (high - low) * float(self.rng.random())
-
-    def integer(self, low: int, high: int) -> int:
-        """low <= result <= high."""
-        return low + int(self.rng.random() * (high - low + 1))
-
-    def chance(self, probability: float) -> bool:
-        return float(self.rng.random()) < probability
-
-    def pick(self, options):
-        return options[self.integer(0, len(options) - 1)]
 
 
 def blob(draws: Draws) -> Shape:
@@ -115,7 +92,7 @@ def _scale(shape: Shape, draws: Draws, rules: LayoutRules, largest: float) -> fl
     side = (shape.size[0] * shape.size[1]) ** 0.5
     low = max(rules.size[0] / side, rules.thinnest / min(shape.size))
     high = min(rules.size[1] / side, rules.longest / max(shape.size), largest)
-    return low * (high / low) ** (float(draws.rng.random()) ** 0.6) if high > low else low
+    return low * (high / low) ** (draws.unit() ** 0.6) if high > low else low
 
 
 def _placement(shape: Shape, draws: Draws, rules: LayoutRules, turn: float, largest: float) -> Placement:
@@ -128,7 +105,7 @@ def _placement(shape: Shape, draws: Draws, rules: LayoutRules, turn: float, larg
     return Placement((x, y), scale, draws.uniform(-turn, turn), draws.chance(0.5))
 
 
-def _cover(cutout: Cutout | None, shape: Shape, placement: Placement, is_object: bool) -> Layer:
+def cover(cutout: Cutout | None, shape: Shape, placement: Placement, is_object: bool) -> Layer:
     """The pixels that the placed shape covers, clipped to the scene."""
     parts, holes = (tuple(placement.apply(ring) for ring in rings) for rings in (shape.parts, shape.holes))
     points = np.concatenate(parts)
@@ -189,7 +166,7 @@ def _draw_layer(split: str, is_object: bool, draws: Draws, rules: LayoutRules) -
         cutout = draws.pick(load_rivals(split)) if kind == 0 else None
         shape = cutout.shape if kind == 0 else shape if kind == 1 else blob(draws)
     largest = np.inf if cutout is None else rules.largest_scale
-    return _cover(cutout, shape, _placement(shape, draws, rules, turn, largest), is_object)
+    return cover(cutout, shape, _placement(shape, draws, rules, turn, largest), is_object)
 
 
 def measure(owner: np.ndarray, count: int) -> tuple[list[list[int]], list[int]]:

@@ -16,9 +16,10 @@ from rcnn_lite.images import tensor_to_image
 from rcnn_lite.paths import data_path
 
 GAP = 4
-COLOURS = (
-    "#e6194b #3cb44b #ffe119 #4363d8 #f58231 #f032e6 #42d4f4 #bfef45 #fabed4 #dcbeff #ffffff".split()
-)  # by label; told apart easily
+COLOURS = (  # by label, from 1 on; easily told apart
+    *("#e6194b", "#3cb44b", "#ffe119", "#4363d8", "#f58231"),
+    *("#f032e6", "#42d4f4", "#bfef45", "#fabed4", "#dcbeff"),
+)
 
 
 def annotated(

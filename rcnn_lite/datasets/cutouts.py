@@ -15,16 +15,12 @@ from PIL import Image
 from rcnn_lite.datasets.outlines import Outline, load_distractors, load_outlines, shape_coverage
 from rcnn_lite.datasets.photographs import read_photograph
 
-MARGIN = (
-    0.2  # of the longer side: how far the colours are continued around the box, for soft edges at the smallest scale
-)
+MARGIN = 0.2  # of the longer side: so far are the colours continued around the box, for the edges of small objects
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a shape goes: its origin to ``centre``, then mirrored, scaled and turned (degrees, clockwise on the
-    screen).
-    """
+    """Where a shape goes: mirrored, scaled, turned (degrees, clockwise on the screen), its origin at ``centre``."""
 
     centre: tuple[float, float]
     scale: float
@@ -63,21 +59,17 @@ class Cutout:
     class_name: str | None
     keypoint_names: tuple[str, ...]
     shape: Shape
-    levels: tuple[np.ndarray, ...]
+    levels: tuple[Image.Image, ...]
     offset: tuple[float, float]
 
     def render(self, placement: Placement, corner: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
-        """The object's colours over the rectangle of ``size`` (H, W) at ``corner`` (x, y) of the scene: float32 (H,
-        W, 3), 0 to 255.
-        """
+        """The colours over a rectangle of the scene, ``size`` (H, W) at ``corner`` (x, y): float32 (H, W, 3)."""
         level = int(min(max(0.0, log2(1 / placement.scale) + 0.3), len(self.levels) - 1))
         back = np.linalg.inv(placement.matrix())  # scene -> shape
         shift = back @ (np.array(corner, dtype=np.float64) - placement.centre) + self.offset
         coefficients = np.column_stack([back, shift]) / 2**level
-        picture = Image.fromarray(self.levels[level])
-        drawn = picture.transform(
-            size[::-1], Image.Transform.AFFINE, coefficients.ravel().tolist(), Image.Resampling.BILINEAR
-        )
+        affine, bilinear = Image.Transform.AFFINE, Image.Resampling.BILINEAR
+        drawn = self.levels[level].transform(size[::-1], affine, coefficients.ravel().tolist(), bilinear)
         return np.asarray(drawn, dtype=np.float32)
 
 
@@ -118,16 +110,8 @@ def continue_colours(colour: np.ndarray, inside: np.ndarray) -> np.ndarray:
     coarse, weight = _halve(colour, inside.astype(np.float64))
     filled = continue_colours(coarse, weight > 0)
     height, width = inside.shape
-    smooth = np.asarray(
-        [
-            np.asarray(
-                Image.fromarray(np.ascontiguousarray(filled[:, :, c], np.float32)).resize(
-                    (width, height), Image.Resampling.BILINEAR
-                )
-            )
-            for c in range(3)
-        ]
-    ).transpose(1, 2, 0)
+    channels = [Image.fromarray(np.ascontiguousarray(filled[:, :, c], np.float32)) for c in range(3)]
+    smooth = np.dstack([np.asarray(c.resize((width, height), Image.Resampling.BILINEAR)) for c in channels])
     return np.where(inside[..., None], colour, smooth)
 
 
@@ -147,10 +131,8 @@ def cut_out(outline: Outline) -> Cutout:
     colour = np.zeros((*(high - low + 2 * margin)[::-1], 3))
     box = read_photograph(outline.photograph)[low[1] : high[1], low[0] : high[0]]
     colour[margin : margin + box.shape[0], margin : margin + box.shape[1]] = box
-    inside = (
-        shape_coverage(tuple(r - corner for r in parts), tuple(r - corner for r in outline.holes), colour.shape[:2])
-        > 0.99
-    )
+    rings = (tuple(ring - corner for ring in rings) for rings in (parts, outline.holes))
+    inside = shape_coverage(*rings, colour.shape[:2]) > 0.99
     colour = continue_colours(colour, _erode(inside))
     levels = [colour]
     while min(levels[-1].shape[:2]) > 12:
@@ -161,7 +143,7 @@ def cut_out(outline: Outline) -> Cutout:
         class_name=outline.class_name,
         keypoint_names=tuple(outline.keypoints),
         shape=make_shape(parts, outline.holes, np.array(list(outline.keypoints.values()), dtype=np.float64)),
-        levels=tuple(np.round(level).clip(0, 255).astype(np.uint8) for level in levels),
+        levels=tuple(Image.fromarray(np.round(level).clip(0, 255).astype(np.uint8)) for level in levels),
         offset=(float(middle[0]), float(middle[1])),
     )
 

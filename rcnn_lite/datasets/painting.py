@@ -4,11 +4,13 @@ Pictures are float32 (H, W, 3), 0 to 255, here; a layer's alpha is float32 (h, w
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-from rcnn_lite.datasets.composing import SIZE, Draws, Layer, Layout
+from rcnn_lite.datasets.composing import SIZE, Layer, Layout
+from rcnn_lite.datasets.draws import Draws
 from rcnn_lite.datasets.photographs import PHOTOGRAPHS, Photograph, read_photograph
 
 GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # luma of ITU-R BT.601
@@ -54,9 +56,8 @@ def _paste(canvas: np.ndarray, layer: Layer, split: str, draws: Draws, difficult
     """One layer over the canvas, its shadow first."""
     light = PHOTOMETRY[split]
     corner, size, alpha = _with_border(layer)
-    colours = (
-        _texture(split, size, draws) if layer.cutout is None else layer.cutout.render(layer.placement, corner, size)
-    )
+    cutout = layer.cutout
+    colours = cutout.render(layer.placement, corner, size) if cutout else _texture(split, size, draws)
     colours = _relight(colours, light, draws, difficulty)
     sigma = draws.uniform(0, light.blur * difficulty) if draws.chance(0.5) else 0.0
     colours, alpha = _blur(colours, sigma), _blur(alpha, max(sigma, 0.5))
@@ -89,9 +90,7 @@ def _with_border(layer: Layer, border: int = 6) -> tuple[tuple[int, int], tuple[
 
 
 def _blur(values: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur of float32 (H, W) in [0, 1] or (H, W, 3) in [0, 255]; the same array when sigma is next to
-    nothing.
-    """
+    """Gaussian blur of float32 (H, W) in [0, 1] or (H, W, 3) in [0, 255]; nothing happens below a sigma of 0.2."""
     if sigma < 0.2:
         return values
     scale = np.float32(255 if values.ndim == 2 else 1)
@@ -105,9 +104,7 @@ def _relight(colours: np.ndarray, light: Photometry, draws: Draws, difficulty: f
     saturation = 1 + difficulty * (draws.uniform(*light.saturation) - 1)
     tint = np.array([2 ** (difficulty * draws.uniform(-light.tint, light.tint)) for _ in range(3)], dtype=np.float32)
     tint *= np.float32(exposure) / (tint @ GREY)
-    mix = (
-        np.float32(saturation) * np.eye(3, dtype=np.float32) + np.float32(1 - saturation) * GREY
-    )  # rows: output channels
+    mix = np.float32(saturation) * np.eye(3, dtype=np.float32) + np.float32(1 - saturation) * GREY  # (out, in)
     matrix = tint[:, None] * mix * np.float32(contrast)
     return colours @ matrix.T + np.float32(128 * (1 - contrast))
 
@@ -121,7 +118,7 @@ def _light_falloff(draws: Draws, difficulty: float) -> np.ndarray:
 
 def _shadow(alpha: np.ndarray, corner: tuple[int, int], draws: Draws) -> np.ndarray:
     """Where a layer darkens what lies behind it: float32 (SIZE, SIZE) in [0, 1], its alpha moved and blurred."""
-    reach = 0.02 + 0.10 * float(draws.rng.random())
+    reach = draws.uniform(0.02, 0.12)
     side = max(alpha.shape)
     x, y = (round(start + draws.uniform(-reach, reach) * side) for start in corner)
     picture = Image.new("L", (SIZE, SIZE))
@@ -135,6 +132,11 @@ def backgrounds(split: str) -> tuple[Photograph, ...]:
     return tuple(photograph for photograph in PHOTOGRAPHS.values() if photograph.split == split)
 
 
+@lru_cache(maxsize=len(PHOTOGRAPHS))
+def _picture(name: str) -> Image.Image:
+    return Image.fromarray(read_photograph(name))
+
+
 def _piece(split: str, size: tuple[int, int], scales: tuple[float, float], draws: Draws) -> np.ndarray:
     """A random piece of a background photograph, mirrored at random, resized to ``size`` (H, W).
 
@@ -146,9 +148,8 @@ def _piece(split: str, size: tuple[int, int], scales: tuple[float, float], draws
     scale = min(scale, (x2 - x1) / size[1], (y2 - y1) / size[0])
     width, height = scale * size[1], scale * size[0]
     left, top = draws.uniform(x1, x2 - width), draws.uniform(y1, y2 - height)
-    picture = Image.fromarray(read_photograph(photograph.name))
     box = (max(left, x1), max(top, y1), min(left + width, x2), min(top + height, y2))
-    piece = picture.resize(size[::-1], Image.Resampling.BILINEAR, box=box)
+    piece = _picture(photograph.name).resize(size[::-1], Image.Resampling.BILINEAR, box=box)
     if draws.chance(0.5):
         piece = piece.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return np.asarray(piece, dtype=np.float32)

@@ -1,5 +1,4 @@
-"""`Scenes`, the default data set: real objects cut out of photographs and pasted on real backgrounds, made on first
-use.
+"""`Scenes`, the default data set: real objects cut out of photographs and pasted on real backgrounds.
 
 The idea is that of Dwibedi, Misra and Hebert 2017, "Cut, Paste and Learn: Surprisingly Easy Synthesis for Instance
 Detection" (ICCV). The photographs come with scikit-image and scikit-learn, the outlines with this repository, so
@@ -9,7 +8,6 @@ nothing is downloaded.
 import hashlib
 import json
 import operator
-import re
 import warnings
 from dataclasses import asdict
 from functools import lru_cache
@@ -49,8 +47,8 @@ class Scenes(Dataset):
     split : "train", "test" or "photographs"
     n : how many, from the first on; all of them by default.
     seed : 0, 1, 2, ...; another seed gives other scenes. The photographs do not change.
-    difficulty : 0 to 1. Scales how far light, blur, noise and shadows vary and how many distractors there are: none at
-    0, up to 8 at 1.
+    difficulty : 0 to 1. Scales how far light, blur and noise vary and how many distractors there may be: none at 0, up
+        to 8 at 1.
 
     Attributes
     ----------
@@ -113,39 +111,46 @@ class Scenes(Dataset):
 
     def __reduce__(self):
         """Copies in other processes open the file themselves; pixels are never sent."""
-        return Scenes, (self.split, self.n, self.seed, self.difficulty)
+        return type(self), (self.split, self.n, self.seed, self.difficulty)
 
     def _load(self) -> Stored:
         """The scenes from the cache; made first, or made again, where needed."""
-        path, total = self._store_path()
+        try:
+            path, total = self._store_path()
+        except OSError as error:
+            return self._unstored(self._make(self.n), error)
         complaint = None
         try:
             return read_store(path, self.fingerprint, self.n)
         except (FileNotFoundError, OutdatedStore):
             pass
         except (CorruptStore, OSError, KeyError, ValueError, TypeError) as error:
-            complaint = f"the stored scenes {path} cannot be used, {error}; they were made again"
+            complaint = f"the stored scenes {path} cannot be used: {error}; they were made again"
         scenes = self._make(total)
+        refusal = None
         try:
             write_store(path, scenes, self.fingerprint)
+        except OSError as error:  # no room, no permission; on Windows also: another process has just made and opened it
+            refusal = error
+        try:
             scenes = read_store(path, self.fingerprint, self.n)
-        except OSError as error:
-            complaint = f"the scenes cannot be kept in {path}, {error}; they stay in memory"
+        except (OSError, CorruptStore, OutdatedStore) as error:
+            return self._unstored(scenes, refusal or error)
         if complaint:
             warnings.warn(complaint, RuntimeWarning, stacklevel=3)
         return scenes
 
+    def _unstored(self, scenes: Stored, error: Exception) -> Stored:
+        """Say that the scenes live in memory only."""
+        warnings.warn(f"the scenes cannot be stored: {error}; they stay in memory", RuntimeWarning, stacklevel=4)
+        return scenes
+
     def _store_path(self) -> tuple[Path, int]:
-        """The file to use and how many scenes it has or shall have: the smallest that holds n, or a new one of
-        exactly n.
-        """
+        """The file to use, and how many scenes it has or shall have: the smallest with at least n, else a new one."""
         stem = f"scenes-{self.split}-seed{self.seed}-difficulty{self.difficulty:g}"
         folder = cache_dir()
-        totals = [
-            int(m[1])
-            for p in folder.glob(f"{stem}-*.bin")
-            if (m := re.fullmatch(rf"{re.escape(stem)}-(\d+)\.bin", p.name))
-        ]
+        stored = (path.stem.rpartition("-")[2] for path in folder.glob(f"{stem}-*.bin"))
+        totals = [int(text) for text in stored if text.isdecimal()]
         total = min((total for total in totals if self.n <= total <= LENGTHS[self.split]), default=self.n)
         return folder / f"{stem}-{total}.bin", total
 
@@ -191,9 +196,7 @@ def _fingerprint(split: str, seed: int, difficulty: float) -> str:
 
 @lru_cache(maxsize=16)
 def _photograph(index: int) -> tuple[np.ndarray, np.ndarray, dict]:
-    """An untouched photograph: picture, owner map, annotations; the outlines drawn over one another from back to
-    front.
-    """
+    """An untouched photograph: picture, owner map, annotations. Outlines in front cover those behind."""
     annotations = read_annotations()
     name = list(annotations["photographs"])[index]
     image = read_photograph(name)
