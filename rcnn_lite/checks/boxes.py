@@ -1,4 +1,4 @@
-"""Checks of notebook 01's exercises: boxes, IoU, NMS. What they recognise as a mistake is in `wrong_boxes`."""
+"""Checks of notebook 01's exercises: boxes, IoU, NMS. Known mistakes are in `wrong_boxes` and `wrong_nms`."""
 
 import math
 
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from rcnn_lite.boxes import box_iou, clip_boxes, decode_boxes
 from rcnn_lite.checks import wrong_boxes as wrong
+from rcnn_lite.checks import wrong_nms
 from rcnn_lite.checks.harness import Case, Exercise, known
 from rcnn_lite.checks.pictures import Outline, Picture
 from rcnn_lite.nms import batched_nms
@@ -35,6 +36,10 @@ def _random_threshold(rng: np.random.Generator) -> float:
 def _random_scores(rng: np.random.Generator, count: int) -> Tensor:
     """Scores (count,), no two alike, two digits."""
     return torch.from_numpy(rng.permutation(np.arange(1, 100))[:count] / 100).float()
+
+
+def _yours(result: object) -> Outline:
+    return Outline("yours", torch.as_tensor(result).float().reshape(-1, 4), DETECTION)
 
 
 # ---- exercise 1 ----
@@ -88,20 +93,10 @@ check_box_iou = Exercise(
         Case((_boxes((0, 0, 2, 2)), NO_BOX), torch.zeros(1, 0), "one box, no ground truth: 1 row, 0 columns"),
     ),
     reference=box_iou,
-    known=known(
-        wrong.iou_plus_one,
-        wrong.iou_unclamped,
-        wrong.iou_clamped_late,
-        wrong.iou_absolute,
-        wrong.iou_sum_of_areas,
-        wrong.iou_over_smaller,
-        wrong.iou_over_boxes,
-        wrong.iou_over_gt,
-        wrong.iou_transposed,
-        wrong.iou_swapped_corners,
-        wrong.iou_centre_form,
-        wrong.iou_zero_over_zero,
-        wrong.iou_pairs_only,
+    known=known(  # fmt: skip
+        wrong.iou_plus_one, wrong.iou_unclamped, wrong.iou_clamped_late, wrong.iou_absolute, wrong.iou_sum_of_areas,
+        wrong.iou_over_smaller, wrong.iou_over_boxes, wrong.iou_over_gt, wrong.iou_transposed,
+        wrong.iou_swapped_corners, wrong.iou_centre_form, wrong.iou_zero_over_zero, wrong.iou_pairs_only,
         wrong.iou_bounding_box,
     ),
     draw=lambda rng, size: (_random_boxes(rng, size), _random_boxes(rng, int(rng.integers(1, size + 1)))),
@@ -115,10 +110,8 @@ check_box_iou = Exercise(
 
 def _clip_picture(case: Case, result: object) -> Picture:
     height, width = case.args[1]
-    frame = _boxes((0, 0, width, height))
-    yours = torch.as_tensor(result).float().reshape(-1, 4)
-    outlines = (("the picture", frame, "#333333"), ("boxes", case.args[0], PROPOSAL), ("yours", yours, DETECTION))
-    return Picture([Outline(*outline) for outline in outlines])
+    frame = Outline("the picture", _boxes((0, 0, width, height)), "#333333")
+    return Picture((frame, Outline("boxes", case.args[0], PROPOSAL), _yours(result)))
 
 
 check_clip_boxes = Exercise(
@@ -132,8 +125,8 @@ check_clip_boxes = Exercise(
         Case((NO_BOX, (80, 100)), NO_BOX, "no boxes"),
     ),
     reference=clip_boxes,
-    known=known(
-        wrong.clip_last_pixel, wrong.clip_swapped, wrong.clip_below_only, wrong.clip_above_only, wrong.clip_half
+    known=known(  # fmt: skip
+        wrong.clip_last_pixel, wrong.clip_swapped, wrong.clip_below_only, wrong.clip_above_only, wrong.clip_half,
     ),
     draw=lambda rng, size: (_random_boxes(rng, size, span=30) - 6, tuple(int(s) for s in rng.integers(5, 20, 2))),
     together=((0,),),
@@ -145,9 +138,8 @@ check_clip_boxes = Exercise(
 
 
 def _decode_picture(case: Case, result: object) -> Picture:
-    right, yours = torch.as_tensor(case.expected), torch.as_tensor(result).float().reshape(-1, 4)
-    outlines = (("reference", case.args[1], PROPOSAL), ("right", right, GROUND_TRUTH), ("yours", yours, DETECTION))
-    return Picture([Outline(*outline) for outline in outlines])
+    right = Outline("right", torch.as_tensor(case.expected), GROUND_TRUTH)
+    return Picture((Outline("reference", case.args[1], PROPOSAL), right, _yours(result)))
 
 
 _TALL = _boxes((0, 0, 10, 20))
@@ -163,15 +155,9 @@ check_decode_boxes = Exercise(
         Case((NO_BOX, NO_BOX), NO_BOX, "no boxes"),
     ),
     reference=decode_boxes,
-    known=known(
-        wrong.decode_without_size,
-        wrong.decode_two_to_the,
-        wrong.decode_without_exp,
-        wrong.decode_new_size,
-        wrong.decode_from_corner,
-        wrong.decode_stays_centre,
-        wrong.decode_swapped,
-        wrong.decode_plus_one,
+    known=known(  # fmt: skip
+        wrong.decode_without_size, wrong.decode_two_to_the, wrong.decode_without_exp, wrong.decode_new_size,
+        wrong.decode_from_corner, wrong.decode_stays_centre, wrong.decode_swapped, wrong.decode_plus_one,
         wrong.decode_full_size,
     ),
     draw=lambda rng, size: (torch.from_numpy(rng.integers(-8, 9, (size, 4)) / 10).float(), _random_boxes(rng, size)),
@@ -193,6 +179,10 @@ def _suppressed_by(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tenso
     return by
 
 
+def _scored_picture(case: Case, result: object) -> Picture:
+    return Picture([Outline("boxes", case.args[0], DETECTION)])
+
+
 _CHAIN = _boxes((0, 0, 10, 10), (4, 0, 14, 10), (8, 0, 18, 10))  # neighbours 6 / 14, the ends 2 / 18
 _TWINS = _boxes((0, 0, 4, 4), (0, 0, 4, 4))
 check_suppressed_by = Exercise(
@@ -209,19 +199,13 @@ check_suppressed_by = Exercise(
         Case((NO_BOX, torch.zeros(0), 0.5), torch.zeros(0, dtype=torch.int64), "no boxes"),
     ),
     reference=_suppressed_by,
-    known=known(
-        wrong.by_any_better,
-        wrong.by_last_kept,
-        wrong.by_at_threshold,
-        wrong.by_worst_first,
-        wrong.by_rank,
-        wrong.by_most_overlap,
-        wrong.by_minus_one,
-        wrong.by_unsorted,
+    known=known(  # fmt: skip
+        wrong_nms.by_any_better, wrong_nms.by_last_kept, wrong_nms.by_at_threshold, wrong_nms.by_worst_first,
+        wrong_nms.by_rank, wrong_nms.by_most_overlap, wrong_nms.by_minus_one, wrong_nms.by_unsorted,
     ),
     draw=lambda rng, size: (_random_boxes(rng, size), _random_scores(rng, size), _random_threshold(rng)),
     together=((0, 1),),
-    picture=lambda case, result: Picture([Outline("boxes", case.args[0], DETECTION)]),
+    picture=_scored_picture,
 )
 
 check_batched_nms = Exercise(
@@ -239,14 +223,10 @@ check_batched_nms = Exercise(
         Case((NO_BOX, torch.zeros(0), torch.zeros(0, dtype=torch.int64), 0.5), torch.zeros(0, dtype=torch.int64)),
     ),
     reference=batched_nms,
-    known=known(
-        wrong.batched_forgets_labels,
-        wrong.batched_grouped,
-        wrong.batched_local_indices,
-        wrong.batched_by_index,
-        wrong.batched_worst_first,
-        wrong.batched_small_shift,
-        wrong.batched_mask,
+    known=known(  # fmt: skip
+        wrong_nms.batched_forgets_labels, wrong_nms.batched_grouped, wrong_nms.batched_local_indices,
+        wrong_nms.batched_by_index, wrong_nms.batched_worst_first, wrong_nms.batched_small_shift,
+        wrong_nms.batched_mask,
     ),
     draw=lambda rng, size: (
         _random_boxes(rng, size),
@@ -255,5 +235,5 @@ check_batched_nms = Exercise(
         _random_threshold(rng),
     ),
     together=((0, 1, 2),),
-    picture=lambda case, result: Picture([Outline("boxes", case.args[0], DETECTION)]),
+    picture=_scored_picture,
 )

@@ -1,0 +1,37 @@
+"""Sliders for the notebooks, with a static first picture for everybody who reads without a kernel."""
+
+import os
+import sys
+from collections.abc import Callable
+
+
+def sliders(callback: Callable, live: bool | None = None, **ranges: tuple) -> None:
+    """Show ``callback(**values)`` with a slider for each of ``ranges``: ``name=(least, most, start[, step])``.
+
+    Where nobody can move a slider (a page, a test, a batch run) the callback is called once with the starting values,
+    so its picture and its printed line are what the notebook stores. ``live`` says which it is; by default `is_live`
+    finds out. Bounds without order raise ValueError.
+
+    >>> sliders(lambda x: print("x =", x), live=False, x=(0, 10, 5))
+    x = 5
+    """
+    for name, bounds in ranges.items():
+        if len(bounds) not in (3, 4) or not bounds[0] <= bounds[2] <= bounds[1]:
+            raise ValueError(f"{name} must be (least, most, start[, step]) with least <= start <= most, got {bounds}")
+    if not (is_live() if live is None else live):
+        callback(**{name: bounds[2] for name, bounds in ranges.items()})
+        return
+    from ipywidgets import FloatSlider, IntSlider, interact  # slow to import, and needed only here
+
+    made = {}
+    for name, (least, most, start, *step) in ranges.items():
+        kind = IntSlider if all(isinstance(value, int) for value in (least, most, start, *step)) else FloatSlider
+        options = {"step": step[0]} if step else {}
+        made[name] = kind(min=least, max=most, value=start, continuous_update=False, **options)
+    interact(callback, **made)
+
+
+def is_live() -> bool:
+    """Whether a person sits before this kernel: JupyterLab or Notebook, VS Code, or Colab started it."""
+    notebook = vars(sys.modules["__main__"])
+    return "JPY_SESSION_NAME" in os.environ or "__vsc_ipynb_file__" in notebook or "google.colab" in sys.modules
