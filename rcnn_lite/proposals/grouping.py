@@ -70,7 +70,8 @@ def neighbours(labels: np.ndarray) -> np.ndarray:
     >>> neighbours(np.array([[0, 0, 1], [2, 2, 1]], dtype=np.int32)).tolist()
     [[0, 1], [0, 2], [1, 2]]
     """
-    return np.stack(np.divmod(np.unique(_borders(labels)), int(labels.max()) + 1), axis=1)
+    count = int(labels.max()) + 1
+    return np.stack(np.divmod(np.unique(_borders(labels, count)), count), axis=1)
 
 
 def merged_labels(labels: np.ndarray, merges: np.ndarray) -> np.ndarray:
@@ -89,10 +90,9 @@ def merged_labels(labels: np.ndarray, merges: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _borders(labels):
-    """A code low * n + high for each two neighbouring pixels with different labels below n."""
+def _borders(labels, count):
+    """A code low * count + high for each two neighbouring pixels with different labels, which are below ``count``."""
     height, width = labels.shape
-    count = np.int64(labels.max()) + 1
     codes = np.empty(4 * labels.size, dtype=np.int64)
     found = 0
     for y in range(height):
@@ -171,19 +171,22 @@ def _group(regions, pairs, weights, image_size):
     alive = len(pairs)
     t = first
     while alive > 0:
-        best = np.argmax(similarity[:alive])
-        a, b = pairs[best]
-        merges[t - first], similarities[t - first] = pairs[best], similarity[best]
+        best = 0
+        for e in range(1, alive):
+            if similarity[e] > similarity[best]:
+                best = e
+        a, b = pairs[best, 0], pairs[best, 1]
+        merges[t - first, 0], merges[t - first, 1], similarities[t - first] = a, b, similarity[best]
         _unite(regions, a, b, t)
         seen[a] = seen[b] = t  # they do not touch t: they are t
         e = 0
         while e < alive:
-            p, q = pairs[e]
+            p, q = pairs[e, 0], pairs[e, 1]
             if p in (a, b) or q in (a, b):
                 other = q if p in (a, b) else p
                 if seen[other] == t:  # a and b themselves, or a neighbour of both for the second time
                     alive -= 1
-                    pairs[e], similarity[e] = pairs[alive], similarity[alive]
+                    pairs[e, 0], pairs[e, 1], similarity[e] = pairs[alive, 0], pairs[alive, 1], similarity[alive]
                     continue
                 seen[other] = t
                 pairs[e, 0], pairs[e, 1] = other, t

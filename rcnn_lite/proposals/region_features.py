@@ -98,8 +98,9 @@ def _count(labels, image, codes, count):
     """Sizes, boxes and unnormalised histograms of ``count`` segments."""
     height, width, channels = image.shape
     size = np.zeros(count, dtype=np.int64)
-    box = np.zeros((count, 4), dtype=np.int64)
-    box[:, 0], box[:, 1] = width, height
+    box = np.empty((count, 4), dtype=np.int64)
+    for i in range(count):
+        box[i, 0], box[i, 1], box[i, 2], box[i, 3] = width, height, 0, 0
     colour = np.zeros((count, channels * COLOUR_BINS), dtype=np.float32)
     texture = np.zeros((count, channels * ORIENTATIONS * TEXTURE_BINS), dtype=np.float32)
     for y in range(height):
@@ -114,5 +115,7 @@ def _count(labels, image, codes, count):
                     texture[i, c * ORIENTATIONS * TEXTURE_BINS + codes[y, x, c, j]] += 1
     for i in range(count):
         for zero in range(0, texture.shape[1], TEXTURE_BINS):  # bin 0 of an orientation: the pixels in no other bin
-            texture[i, zero] = size[i] - texture[i, zero + 1 : zero + TEXTURE_BINS].sum()
+            texture[i, zero] = size[i]
+            for level in range(1, TEXTURE_BINS):
+                texture[i, zero] -= texture[i, zero + level]
     return size, box, colour, texture

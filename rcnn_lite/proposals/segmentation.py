@@ -82,15 +82,16 @@ def sort_edges(smooth):
     """
     height, width = smooth.shape[0], smooth.shape[1]
     starts = np.zeros(HEAVIEST + 1, dtype=np.int64)
-    weights = np.full(4 * height * width, HEAVIEST, dtype=np.uint16)  # HEAVIEST marks neighbours beyond the border
+    weights = np.empty(4 * height * width, dtype=np.uint16)
     for y in range(height):
         for x in range(width):
             for d in range(4):
                 y2, x2 = (y, x + 1) if d == 0 else (y + 1, x + d - 2)
+                weight = HEAVIEST  # marks a neighbour beyond the border
                 if y2 < height and 0 <= x2 < width:
                     weight = _weight(smooth, y, x, y2, x2)
-                    weights[4 * (y * width + x) + d] = weight
                     starts[weight + 1] += 1
+                weights[4 * (y * width + x) + d] = weight
     for weight in range(HEAVIEST):
         starts[weight + 1] += starts[weight]
     edges = np.empty(starts[HEAVIEST], dtype=np.uint32)
@@ -134,9 +135,11 @@ def segment_graph(sorted_edges, image_size, scale, min_size):
     """Labels (H, W) int32 of the components that algorithm 1 leaves, from the edges of `sort_edges`."""
     edges, starts = sorted_edges
     height, width = image_size
-    parent = np.arange(height * width).astype(np.int32)
-    size = np.ones(height * width, dtype=np.int32)
-    limit = np.full(height * width, scale, dtype=np.float32)  # Int(C) + k / |C|, at the root of C
+    parent = np.empty(height * width, dtype=np.int32)
+    size = np.empty(height * width, dtype=np.int32)  # |C|, at the root of C
+    limit = np.empty(height * width, dtype=np.float32)  # Int(C) + k / |C|, at the root of C
+    for p in range(parent.size):
+        parent[p], size[p], limit[p] = p, 1, scale
     refused = np.empty_like(edges)
     refusals = 0
     for step in range(starts.size - 1):
