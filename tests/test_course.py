@@ -10,6 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from rcnn_lite import course, pages
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+WHERE = "import sys, os; print(sys.executable, os.environ['MPLBACKEND'])"
 FIGURE = (
     f"import IPython.display as d, base64\nd.display(d.Image(base64.b64decode('{PIXEL}')))\nprint('one \"red\" pixel')"
 )
@@ -32,9 +33,15 @@ def files(folder):
 
 def test_success_and_failure_side_by_side(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "agg")
+    someone_elses = tmp_path / "jupyter" / "kernels" / "python3"
+    someone_elses.mkdir(parents=True)
+    (someone_elses / "kernel.json").write_text(
+        '{"argv": ["no-such-python"], "display_name": "x", "language": "python"}'
+    )
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
     notebooks = tmp_path / "notebooks"
     write(notebooks, "00_fails", "# A failing notebook", "a = 6", "1 / (a - 6)", "print('never reached')")
-    write(notebooks, "01_works", "# A & B", "import sys; print(sys.executable)", FIGURE, "[back](00_fails.ipynb#top)")
+    write(notebooks, "01_works", "# A & B", WHERE, FIGURE, "[back](00_fails.ipynb#top)")
     stored = nbformat.read(notebooks / "00_fails.ipynb", as_version=4)
     stored.cells[3].outputs = [new_output("stream", text="stored long ago")]
     nbformat.write(stored, notebooks / "00_fails.ipynb")
@@ -57,7 +64,7 @@ def test_success_and_failure_side_by_side(tmp_path, capsys, monkeypatch):
         "notebooks/01_works.ipynb",
     ]
     works = nbformat.read(build / "notebooks" / "01_works.ipynb", as_version=4)
-    assert works.cells[1].outputs[0].text.strip() == sys.executable
+    assert works.cells[1].outputs[0].text.split() == [sys.executable, course.INLINE]
     assert [cell.execution_count for cell in works.cells if cell.cell_type == "code"] == [1, 2]
     fails = (build / "html" / "00_fails.html").read_text(encoding="utf-8")
     assert "ZeroDivisionError" in fails
@@ -123,13 +130,14 @@ def test_names_choose_notebooks_but_pages_still_know_their_neighbours(tmp_path):
 
 def test_links_to_files_are_kept_working(tmp_path):
     notebooks = tmp_path / "notebooks"
-    write(notebooks, "00_a", "[the text](../README.md) and [elsewhere](https://example.org/README.md)")
+    write(notebooks, "00_a", "[a](../README.md), [b](https://example.org/README.md), [c](no.md)")
     (tmp_path / "README.md").write_text("x")
     source = notebooks / "00_a.ipynb"
     page = tmp_path / "build" / "deep" / "html" / "00_a.html"
     text = pages.render(nbformat.read(source, as_version=4), source, page, ["00_a"])
     assert 'href="../../../README.md"' in text
     assert 'href="https://example.org/README.md"' in text
+    assert 'href="no.md"' in text
 
 
 def test_titles_and_descriptions():
