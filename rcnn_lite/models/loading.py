@@ -1,0 +1,31 @@
+"""From a checkpoint file to the model that it describes."""
+
+from pathlib import Path
+
+from rcnn_lite.checkpoints import checkpoint_path, load_checkpoint
+from rcnn_lite.models.rcnn import RCNN
+
+MODELS = {"rcnn": RCNN}
+
+
+def load_model(checkpoint: str | Path, device: str = "cpu", **settings):
+    """The model in a checkpoint: (model, metadata).
+
+    Parameters
+    ----------
+    checkpoint : a file, or the name of a checkpoint that ships with the project, such as "rcnn_scenes".
+    settings : values that replace those of the model's settings, such as regress=False.
+
+    Raises
+    ------
+    ValueError : no such file, a damaged one, one of another program or without a known model, an unknown setting.
+    """
+    path = checkpoint_path(checkpoint)
+    tensors, metadata = load_checkpoint(path)
+    if metadata.get("model") not in MODELS:
+        raise ValueError(f"{path} holds no model of this package: its header names {metadata.get('model')!r}")
+    try:
+        description = metadata | {"settings": metadata["settings"] | settings}
+        return MODELS[metadata["model"]].from_checkpoint(tensors, description).to(device), metadata
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} does not describe its model as this version does: {error}") from error

@@ -1,0 +1,65 @@
+"""Detecting in pictures of any size: shrink, detect, map back, write down, draw."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from rcnn_lite.images import image_to_tensor
+
+RED = "#e41a1c"  # the colour of detections in all figures
+
+
+def detect_in_picture(model, image: np.ndarray, short_side: int = 320) -> dict[str, Tensor]:
+    """Detections of a model in a uint8 picture (H, W, 3), in the picture's own pixels, on the CPU.
+
+    A picture whose shorter side is above `short_side` is shrunk to that (with smoothing) before, and the boxes are
+    enlarged after: a detector finds objects of the sizes that it was trained on.
+    """
+    pixels = image_to_tensor(image)
+    height, width = pixels.shape[1:]
+    shrink = min(1.0, short_side / min(height, width))
+    if shrink < 1:
+        size = [max(1, round(side * shrink)) for side in (height, width)]
+        pixels = F.interpolate(pixels[None], size, mode="bilinear", antialias=True)[0].clamp(0, 1)
+    (found,) = model.detect([pixels.to(model.device)])
+    found = {key: value.cpu() for key, value in found.items()}
+    stretch = torch.tensor([width / pixels.shape[2], height / pixels.shape[1]]).repeat(2)  # x, y, x, y
+    return found | {"boxes": found["boxes"] * stretch}
+
+
+def coco_results(found: dict[str, Tensor], image_id: int, file_name: str) -> list[dict]:
+    """Detections as entries of a COCO results file: bbox is x y width height, category_id the label. `file_name` is
+    ours.
+
+    >>> found = {"boxes": torch.tensor([[1.0, 2, 4, 6]]), "labels": torch.tensor([3]), "scores": torch.tensor([0.5])}
+    >>> coco_results(found, 7, "a.jpg")
+    [{'image_id': 7, 'file_name': 'a.jpg', 'category_id': 3, 'bbox': [1.0, 2.0, 3.0, 4.0], 'score': 0.5}]
+    """
+    results = []
+    for (x1, y1, x2, y2), label, score in zip(
+        *(found[key].tolist() for key in ("boxes", "labels", "scores")), strict=True
+    ):
+        bbox = [round(value, 2) for value in (x1, y1, x2 - x1, y2 - y1)]
+        results.append(
+            {"image_id": image_id, "file_name": file_name, "category_id": label, "bbox": bbox, "score": round(score, 4)}
+        )
+    return results
+
+
+def draw_on_picture(
+    image: np.ndarray, found: dict[str, Tensor], classes: tuple[str, ...], min_score: float
+) -> Image.Image:
+    """The picture with a box, name and score for each detection of at least `min_score`, the best on top."""
+    picture = Image.fromarray(image)
+    pen, unit = ImageDraw.Draw(picture), max(1, round(min(picture.size) / 250))  # line width grows with the picture
+    font = ImageFont.load_default(11 * unit)
+    shown = torch.nonzero(found["scores"] >= min_score).flatten().tolist()
+    for i in reversed(shown):
+        x1, y1, x2, y2 = found["boxes"][i].tolist()
+        pen.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=RED, width=unit)
+        text = f"{classes[int(found['labels'][i])]} {float(found['scores'][i]):.2f}"
+        pen.rectangle(pen.textbbox((x1 + unit, y1 + unit), text, font=font), fill=RED)
+        pen.text((x1 + unit, y1 + unit), text, fill="white", font=font)
+    return picture

@@ -1,0 +1,80 @@
+"""The report of a model on a data set: metrics, records, and seconds of each stage, from a model with known answers."""
+
+from collections import defaultdict
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from rcnn_lite.evaluation.scorecard import describe, measure
+
+
+class TwoPictures:
+    """One object of class 1 in each picture; picture 1 is twice as large."""
+
+    classes = ("background", "cat")
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        box = torch.tensor([[0.0, 0.0, 40.0, 40.0]]) * (index + 1)
+        return torch.full((3, 100, 100), float(index)), {"boxes": box, "labels": torch.tensor([1])}
+
+
+class HalfRight:
+    """Finds the object of picture 0 and, with a higher score, something else in picture 1."""
+
+    def __init__(self):
+        self.watch = SimpleNamespace(seconds=defaultdict(float, {"left over": 5.0}))
+
+    def propose(self, image):
+        return torch.tensor([[0.0, 0.0, 40.0, 40.0], [1.0, 2.0, 3.0, 255.0]])
+
+    def usable(self, proposals, image_size):
+        assert tuple(image_size) == (100, 100)
+        return proposals[:1]
+
+    def detect(self, images, proposals):
+        assert len(proposals[0]) == 2
+        self.watch.seconds["CNN"] += 3.0
+        score = float(images[0].mean()) + 0.5
+        return [{"boxes": proposals[0][:1], "labels": torch.tensor([1]), "scores": torch.tensor([score])}]
+
+
+def test_report_of_a_known_model():
+    """Best score first: wrong, right. Precision 1/2 at recall 1/2 and nothing beyond:
+
+    area 1/4, eleven points 6/11 of 1/2.
+    """
+    metrics, records = measure(HalfRight(), TwoPictures())
+    assert metrics["images"] == 2
+    assert metrics["mAP"] == 0.25
+    assert metrics["mAP_07"] == pytest.approx(6 / 11 / 2, abs=1e-4)
+    assert metrics["AP"] == {"cat": 0.25}
+    assert metrics["COCO"]["AP50"] == pytest.approx(51 / 101 / 2, abs=1e-4)
+    assert metrics["seconds"] == {"CNN": 3.0}  # 6 seconds, 2 pictures; what was on the watch before is gone
+    assert [r["boxes"].tolist() for r in records] == [[[0.0, 0.0, 40.0, 40.0]]] * 2
+    assert records[0]["proposals"].dtype == torch.float16
+    assert records[0]["proposals"].tolist() == [[0.0, 0.0, 40.0, 40.0]]
+    assert measure(HalfRight(), TwoPictures(), keep=0)[1][0]["scores"].shape == (0,)
+
+
+def test_a_class_without_objects_has_no_number():
+    class Wider(TwoPictures):
+        classes = ("background", "cat", "dog")
+
+        def __getitem__(self, index):
+            image, target = super().__getitem__(index)
+            return image, {key: value[:0] for key, value in target.items()}
+
+    metrics, _ = measure(HalfRight(), Wider())
+    assert metrics["mAP"] is None
+    assert metrics["COCO"]["APs"] == -1  # as pycocotools says it
+    assert "mAP - (VOC 2010)" in describe(metrics)
+
+
+def test_the_text_holds_the_numbers():
+    text = describe(measure(HalfRight(), TwoPictures())[0])
+    for part in ("2 images", "mAP 0.250 (VOC 2010), 0.273 (VOC 2007", "AP50 0.25", "cat 0.25", "3.00 = 3.000 CNN"):
+        assert part in text

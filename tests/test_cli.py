@@ -1,0 +1,168 @@
+"""The command line: a small training, interrupted and resumed; detecting in good and bad files; help and errors."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rcnn_lite import cli
+from rcnn_lite.checkpoints import load_checkpoint, load_records, save_checkpoint
+from rcnn_lite.models.backbone import build_backbone
+from rcnn_lite.models.rcnn import RCNN, RCNNSettings
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """An R-CNN on small crops that calls every region a cat."""
+    model = RCNN(build_backbone("lite0", pretrained=False), ("background", "cat"), RCNNSettings(size=32, context=2))
+    model.svm_bias[1] = 1.0
+    path = tmp_path_factory.mktemp("checkpoint") / "cats.safetensors"
+    save_checkpoint(path, *model.to_checkpoint())
+    return path
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A colour picture, a grey one with transparency, a truncated one, and a text file called a picture."""
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 255, (6, 8, 3), np.uint8).repeat(10, axis=0).repeat(10, axis=1)
+    Image.fromarray(noise).save(tmp_path / "good.png")
+    Image.fromarray(noise[:, :, 0]).convert("LA").save(tmp_path / "grau 1.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "good.png").read_bytes()[:200])
+    (tmp_path / "text.jpg").write_text("not a picture")
+    return tmp_path
+
+
+def test_detect_writes_pictures_and_results_and_goes_on_after_bad_files(checkpoint, pictures, capsys):
+    names = ["cut.png", "good.png", "text.jpg", "absent.png", "grau 1.png"]
+    out = pictures / "found"
+    status = cli.main(
+        ["detect", *(str(pictures / n) for n in names), "--checkpoint", str(checkpoint), "--out", str(out)]
+    )
+    assert status == 1
+    assert sorted(p.name for p in out.iterdir()) == ["0002_good.jpg", "0005_grau 1.jpg", "detections.json"]
+    results = json.loads((out / "detections.json").read_text(encoding="utf-8"))
+    assert {(r["image_id"], r["file_name"], r["category_id"]) for r in results} == {
+        (2, "good.png", 1),
+        (5, "grau 1.png", 1),
+    }
+    for x, y, width, height in (r["bbox"] for r in results):
+        assert x >= 0 <= y
+        assert x + width <= 80.01
+        assert y + height <= 60.01
+    said = capsys.readouterr()
+    for name, why in (
+        ("cut.png", "cannot be read"),
+        ("text.jpg", "cannot be read"),
+        ("absent.png", "there is no picture"),
+    ):
+        assert any(name in line and why in line for line in said.err.splitlines()), name
+    assert "2 of 5 pictures done" in said.out
+
+
+def test_detect_of_good_files_succeeds(checkpoint, pictures):
+    out = pictures / "found"
+    assert cli.main(["detect", str(pictures / "good.png"), "--checkpoint", str(checkpoint), "--out", str(out)]) == 0
+
+
+class FakeScenes:
+    """Grey pictures with one bright square, label 1; as `Scenes`, but made in no time."""
+
+    classes = ("background", "square", "never seen")
+
+    def __init__(self, split, n=None, seed=0):
+        if split not in ("train", "test"):
+            raise ValueError(f"split must be one of train, test; got {split!r}")
+        self.split, self.n, self.fingerprint = split, n or 4, f"{split} {seed}"
+
+    def __len__(self):
+        return self.n
+
+    def __getitem__(self, index):
+        image = torch.full((3, 48, 48), 0.4)
+        image[:, 8:32, 4 + index : 28 + index] = 0.9
+        box = torch.tensor([[4.0 + index, 8.0, 28.0 + index, 32.0]])
+        return image, {"boxes": box, "labels": torch.tensor([1])}
+
+
+@pytest.fixture(autouse=True)
+def quick_scenes(monkeypatch):
+    monkeypatch.setattr("rcnn_lite.datasets.scenes.Scenes", FakeScenes)
+
+
+def test_train_evaluate_and_resume(tmp_path, capsys):
+    """Three scenes, crops of 32 pixels: train; train again (nothing is repeated); evaluate and keep the detections."""
+    run, kept = tmp_path / "run", tmp_path / "kept.safetensors"
+    command = ["train", "--model", "rcnn", "--out", str(run), "--images", "3", "--test-images", "2"]
+    command += ["--size", "32", "--proposals", "30"]
+    assert cli.main(command) == 0
+    tensors, note = load_checkpoint(run / "rcnn.safetensors")
+    assert note["command"].startswith("rcnn-lite train --model rcnn --out ")
+    assert (note["seed"], note["model"], note["settings"]["size"], note["settings"]["context"]) == (0, "rcnn", 32, 2)
+    assert note["metrics"]["images"] == 2
+    assert set(note["metrics"]) >= {"mAP", "mAP_07", "COCO", "seconds"}
+    before = {p.name: p.stat().st_mtime_ns for p in run.rglob("*") if p.name != "rcnn.safetensors"}
+    assert cli.main(command) == 0
+    assert before == {p.name: p.stat().st_mtime_ns for p in run.rglob("*") if p.name != "rcnn.safetensors"}
+    again = load_checkpoint(run / "rcnn.safetensors")[0]
+    assert all(torch.equal(tensors[name], again[name]) for name in tensors)
+    capsys.readouterr()
+    arguments = ["--checkpoint", str(run / "rcnn.safetensors"), "--images", "2", "--save-detections", str(kept)]
+    assert cli.main(["evaluate", *arguments]) == 0
+    assert "2 images\nmAP " in capsys.readouterr().out
+    records, metadata = load_records(kept)
+    assert [set(r) for r in records] == [{"boxes", "labels", "scores", "proposals"}] * 2
+    assert metadata["classes"][0] == "background"
+    assert cli.main(command[:-1] + ["20"]) == 1  # other settings in the same folder
+    assert "holds a run that differs in settings" in capsys.readouterr().err
+
+
+def test_interrupted_training_says_how_to_go_on(monkeypatch, capsys, tmp_path):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rcnn_lite.models.rcnn_training.train", interrupt)
+    assert cli.main(["train", "--model", "rcnn", "--out", str(tmp_path), "--images", "1"]) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_errors_are_one_sentence(tmp_path, capsys, checkpoint):
+    (tmp_path / "other").write_bytes(b"junk")
+    for arguments, sentence in (
+        (["evaluate", "--checkpoint", str(tmp_path / "absent.safetensors")], "there is no checkpoint"),
+        (["evaluate", "--checkpoint", str(tmp_path / "other")], "is damaged or no safetensors file"),
+        (["evaluate", "--checkpoint", str(checkpoint), "--split", "validation"], "split must be one of"),
+        (["train", "--model", "rcnn", "--out", str(tmp_path / "r"), "--backbone", "lite9"], "unknown backbone 'lite9'"),
+    ):
+        assert cli.main(arguments) == 1
+        said = capsys.readouterr().err.strip().splitlines()
+        assert said[-1].startswith("rcnn-lite: ")
+        assert sentence in said[-1]
+
+
+@pytest.mark.parametrize("arguments", [[], ["detect"], ["train", "--model", "yolo", "--out", "x"]])
+def test_wrong_usage_is_explained(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == 2
+    assert "usage: rcnn-lite" in capsys.readouterr().err
+
+
+def test_counts_must_be_positive_whole_numbers(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--model", "rcnn", "--out", "x", "--images", "0"])
+    assert "'0' is not a whole number of at least 1" in capsys.readouterr().err
+
+
+def test_help_names_every_command_quickly():
+    """As a process of its own, and without loading torch."""
+    code = (
+        "import sys; from rcnn_lite import cli\ntry: cli.main(['--help'])\nfinally: assert 'torch' not in sys.modules"
+    )
+    text = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    for command in ("train", "detect", "evaluate", "course"):
+        assert f"\n    {command}" in text
