@@ -58,41 +58,42 @@ def _border(mask: np.ndarray) -> np.ndarray:
     return (mask & ~inner).astype(np.uint8) * 255
 
 
-def stack(pictures: list[Image.Image], columns: int) -> Image.Image:
-    """Pictures from left to right and top to bottom in cells of the largest size."""
-    width, height = (max(picture.size[axis] for picture in pictures) + GAP for axis in (0, 1))
-    rows = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (columns * width, rows * height), "#202020")
-    for k, picture in enumerate(pictures):
-        sheet.paste(picture, (k % columns * width, k // columns * height))
-    return sheet
+def beside(pictures: list[Image.Image]) -> Image.Image:
+    """Pictures from left to right."""
+    size = (sum(picture.width + GAP for picture in pictures), max(picture.height for picture in pictures))
+    row, left = Image.new("RGB", size, "#202020"), 0
+    for picture in pictures:
+        row.paste(picture, (left, 0))
+        left += picture.width + GAP
+    return row
 
 
-def contact_sheet(scenes: int = 7, photograph_width: int = 362) -> Image.Image:
-    """The whole sheet: ten photographs, then ``scenes`` scenes of "train" and of "test" twice each."""
+def below(pictures: list[Image.Image]) -> Image.Image:
+    """Pictures from top to bottom."""
+    size = (max(picture.width for picture in pictures), sum(picture.height + GAP for picture in pictures))
+    column, top = Image.new("RGB", size, "#202020"), 0
+    for picture in pictures:
+        column.paste(picture, (0, top))
+        top += picture.height + GAP
+    return column
+
+
+def contact_sheet(scenes: int = 7, photograph_height: int = 250) -> Image.Image:
+    """The whole sheet: ten photographs in two rows, then ``scenes`` scenes of "train" and of "test" twice each."""
     data = Scenes("photographs")
     parts = []
     for image, target in (data[k] for k in range(len(data))):
         plain = tensor_to_image(image)
         many = len(target["labels"]) > 8  # the coins: their names would hide them
-        parts.append(annotated(plain, target, data.classes, photograph_width / plain.shape[1], boxes=not many))
-    sheets = [stack(parts, 5)]
+        parts.append(annotated(plain, target, data.classes, photograph_height / plain.shape[0], boxes=not many))
+    sheets = [beside(parts[:5]), beside(parts[5:])]
     for split in ("train", "test"):
         data = Scenes(split, n=scenes)
         items = [data[k] for k in range(scenes)]
         plain = [Image.fromarray(tensor_to_image(image)) for image, _ in items]
-        sheets.append(stack(plain + [annotated(tensor_to_image(i), t, data.classes) for i, t in items], scenes))
-    return stack_below(sheets)
-
-
-def stack_below(sheets: list[Image.Image]) -> Image.Image:
-    """Pictures of different heights, one below the other."""
-    whole = Image.new("RGB", (max(s.width for s in sheets), sum(s.height + 3 * GAP for s in sheets)), "#202020")
-    top = 0
-    for sheet in sheets:
-        whole.paste(sheet, (0, top))
-        top += sheet.height + 3 * GAP
-    return whole
+        drawn = [annotated(tensor_to_image(image), target, data.classes) for image, target in items]
+        sheets += [beside(plain), beside(drawn)]
+    return below(sheets)
 
 
 def main() -> None:

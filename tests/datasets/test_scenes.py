@@ -114,6 +114,23 @@ def test_seed_split_and_difficulty_change_scenes_and_fingerprint(data, private_c
     assert Scenes("train", n=1, seed=1).fingerprint == other.fingerprint
 
 
+def test_the_fingerprint_follows_photographs_and_outlines(monkeypatch, tmp_path):
+    before = Scenes("photographs").fingerprint
+    other = tmp_path / "moon.png"
+    other.write_bytes(photograph_path("moon.png").read_bytes() + b" ")
+    with monkeypatch.context() as patch:
+        patch.setattr(scenes, "photograph_path", lambda name: other if name == "moon.png" else photograph_path(name))
+        scenes._sources.cache_clear()
+        repainted = Scenes("photographs").fingerprint
+    with monkeypatch.context() as patch:
+        patch.setattr(scenes, "read_annotations", lambda: {**read_annotations(), "about": "redrawn"})
+        scenes._sources.cache_clear()
+        redrawn = Scenes("photographs").fingerprint
+    scenes._sources.cache_clear()
+    assert len({before, repainted, redrawn}) == 3
+    assert Scenes("photographs").fingerprint == before
+
+
 def test_workers_and_copies_see_the_same_scenes(data):
     loaded = list(DataLoader(data["test"], batch_size=None, num_workers=2))
     assert all(same(a, b) for a, b in zip(loaded, data["test"], strict=True))
@@ -507,7 +524,7 @@ def test_every_photograph_has_its_source_and_licence_written_down():
 
 
 def test_the_contact_sheet_shows_photographs_and_scenes(private_cache):
-    sheet = contact_sheet.contact_sheet(scenes=2, photograph_width=100)
+    sheet = contact_sheet.contact_sheet(scenes=2, photograph_height=60)
     assert sheet.width >= 2 * SIZE
     assert sheet.height >= 4 * SIZE
     picture = np.asarray(sheet.crop((0, sheet.height - 2 * SIZE - 20, SIZE, sheet.height)))
