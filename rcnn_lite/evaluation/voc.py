@@ -77,6 +77,8 @@ def precision_recall(
 
 def _judge(detections, targets, iou_threshold: float, num_classes: int | None) -> _Judged:
     """Decide about every detection, image by image, then sort all of them by score."""
+    if not 0 < iou_threshold <= 1:
+        raise ValueError(f"iou_threshold must lie in (0, 1], got {iou_threshold}")
     nothing = np.zeros(0, np.int64)
     labels, scores, verdicts, object_labels = [nothing], [nothing], [nothing], [nothing]
     for found, truth in image_pairs(detections, targets, "boxes", num_classes):
@@ -100,7 +102,7 @@ def _judge_image(found: dict, truth: dict, difficult: np.ndarray, iou_threshold:
     claimed = np.zeros(len(truth["labels"]), bool)
     for n in np.argsort(-found["scores"], kind="stable"):
         m = overlaps[n].argmax()
-        if overlaps[n, m] < iou_threshold or overlaps[n, m] < 0:
+        if overlaps[n, m] < iou_threshold:
             continue
         if difficult[m]:
             verdicts[n] = IGNORED

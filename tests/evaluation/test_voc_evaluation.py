@@ -69,6 +69,9 @@ def test_iou_equal_to_the_threshold_is_enough():
     assert evaluate_voc([half], targets)["mAP"] == 1
     assert evaluate_voc([less], targets)["mAP"] == 0
     assert evaluate_voc([half], targets, iou_threshold=0.6)["mAP"] == 0
+    for threshold in (0, -0.5, 1.1, math.nan):
+        with pytest.raises(ValueError, match="iou_threshold must lie in"):
+            evaluate_voc([half], targets, iou_threshold=threshold)
 
 
 def test_difficult_objects_are_neither_counted_nor_punished():
@@ -78,6 +81,12 @@ def test_difficult_objects_are_neither_counted_nor_punished():
     assert evaluate_voc([detection((box(0), 1, 0.7))], targets)["mAP"] == 1  # and it need not be found
     crowd = {**target((box(0), 1), (box(100), 1)), "iscrowd": torch.tensor([0, 1])}
     assert evaluate_voc(detections, [crowd])["mAP"] == 1
+
+
+def test_a_crowd_around_an_object_does_not_take_its_detection():
+    # COCO's overlap with a crowd (shared area / own area) would be 1 here and win against the object's IoU of 0.8
+    around = {**target((box(0), 1), (box(0, width=100, height=100), 1)), "iscrowd": torch.tensor([0, 1])}
+    assert evaluate_voc([detection((box(0, height=8), 1, 0.9))], [around])["mAP"] == 1
 
 
 def test_labels_matter():
