@@ -1,5 +1,7 @@
 """Slow, plain versions that the package is compared with: loops over numbers, no shared code with rcnn_lite."""
 
+import math
+
 
 def iou_of_two(a, b):
     """IoU of two boxes given as four numbers each, by intervals; 0 where the union is empty."""
@@ -54,3 +56,30 @@ def mask_iou_of_two(mask, gt, crowd):
     shared = sum(1 for a, b in pairs if a and b)
     whole = sum(1 for a, b in pairs if a or (b and not crowd))
     return shared / whole if shared else 0.0
+
+
+def graph_segmentation(levels, scale, min_size, steps):
+    """Felzenszwalb and Huttenlocher's algorithm 1 on levels[y][x] = colour, with a list of components and no trees.
+
+    Weights are rounded down to 1/steps; equal ones come in raster order, then right, down left, down, down right.
+    """
+    height, width = len(levels), len(levels[0])
+    edges = []
+    for y in range(height):
+        for x in range(width):
+            for dy, dx in ((0, 1), (1, -1), (1, 0), (1, 1)):
+                if y + dy < height and 0 <= x + dx < width:
+                    distance = math.dist(levels[y][x], levels[y + dy][x + dx])
+                    edges.append((math.floor(distance * steps) / steps, len(edges), (y, x), (y + dy, x + dx)))
+    component = {(y, x): {(y, x)} for y in range(height) for x in range(width)}
+    slack = dict.fromkeys(component, scale)  # Int(C) + k / |C| by pixel
+    for pass_ in ("criterion", "smallest size"):
+        for weight, _, p, q in sorted(edges):
+            a, b = component[p], component[q]
+            light, small = weight <= min(slack[p], slack[q]), min(len(a), len(b)) < min_size
+            if a is not b and (light if pass_ == "criterion" else small):
+                for pixel in a | b:
+                    component[pixel], slack[pixel] = a, weight + scale / (len(a) + len(b))
+                a |= b
+    names = {}
+    return [[names.setdefault(id(component[y, x]), len(names)) for x in range(width)] for y in range(height)]

@@ -12,16 +12,16 @@ As the edges come in order, the one that joins two components is the heaviest in
 A single pixel has Int = 0, hence a slack of k; the larger k, the larger the components. What stays smaller than
 ``min_size`` is joined to the neighbour across its lightest edge.
 
-Weights are rounded down to 1/64 of a grey level: so few values can be sorted by counting, in time linear in the edges.
-Smoothing works on integers, and so every machine finds the same segments. Notebook 04 builds the plain version.
+Smoothed colours and weights are integers in 1/256 of a grey level, for two reasons: so few values can be sorted by
+counting, in time linear in the edges, and rounding is the same on every machine. Notebook 04 builds the plain version.
 """
 
 import cv2
 import numpy as np
 from numba import njit
 
-STEPS = 64
-"""Steps of an edge's weight per grey level. One step is far below the noise of 8-bit pixels."""
+STEPS = 256
+"""Steps of smoothed colours and weights per grey level. With 64, flat sky already falls into a fifth more segments."""
 
 HEAVIEST = 512 * STEPS
 """No weight reaches this: two colours of at most 4 channels are at most 255 sqrt(4) levels apart."""
@@ -48,14 +48,14 @@ def felzenszwalb(image: np.ndarray, scale: float = 100.0, sigma: float = 0.8, mi
 
 
 def smooth_image(image: np.ndarray, sigma: float) -> np.ndarray:
-    """uint8 (H, W) or (H, W, C) -> uint16 (H, W, C) in 1/256 of a level, blurred by a gaussian of ``sigma`` pixels."""
+    """uint8 (H, W) or (H, W, C) -> uint16 (H, W, C) in `STEPS` per level, blurred by a gaussian of ``sigma`` pixels."""
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         raise ValueError(f"image must be a uint8 numpy array, got {getattr(image, 'dtype', type(image).__name__)}")
     if image.size == 0 or image.ndim not in (2, 3) or image.shape[2:] > (4,):
         raise ValueError(f"image must have shape (H, W) or (H, W, C) with pixels and C <= 4, got {image.shape}")
     if not 0 <= sigma < 100:
         raise ValueError(f"sigma must lie in [0, 100) pixels, got {sigma}")
-    levels = image.astype(np.uint16) * 256
+    levels = image.astype(np.uint16) * STEPS
     if sigma > 0:
         side = 2 * int(np.ceil(3 * sigma)) + 1  # three standard deviations each way
         levels = cv2.GaussianBlur(levels, (side, side), sigma, borderType=cv2.BORDER_REPLICATE)
@@ -64,12 +64,12 @@ def smooth_image(image: np.ndarray, sigma: float) -> np.ndarray:
 
 @njit(cache=True, nogil=True)
 def _weight(smooth, y, x, y2, x2):
-    """Distance of two pixels' colours, in steps."""
+    """Distance of two pixels' colours, in steps, rounded down."""
     total = 0.0
     for c in range(smooth.shape[2]):
         difference = float(smooth[y, x, c]) - float(smooth[y2, x2, c])
         total += difference * difference
-    return int(np.sqrt(total) * (STEPS / 256.0))
+    return int(np.sqrt(total))
 
 
 @njit(cache=True, nogil=True)
@@ -82,7 +82,7 @@ def sort_edges(smooth):
     """
     height, width = smooth.shape[0], smooth.shape[1]
     starts = np.zeros(HEAVIEST + 1, dtype=np.int64)
-    weights = np.empty(4 * height * width, dtype=np.uint16)
+    weights = np.empty(4 * height * width, dtype=np.uint32)
     for y in range(height):
         for x in range(width):
             for d in range(4):
