@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
-from matplotlib.patches import Rectangle
+from matplotlib.patches import FancyBboxPatch, Rectangle
 from torch import Tensor
 
 from rcnn_lite.images import tensor_to_image
@@ -107,6 +107,32 @@ def draw_precision_recall(
     ax.plot(np.asarray(recall), np.asarray(precision), drawstyle="steps-post", color=color, linewidth=1.8, label=label)
     ax.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     ax.grid(alpha=0.3)
+    return ax
+
+
+def draw_card(
+    ax: Axes, corner: tuple[float, float], size: tuple[float, float], text: str, color: str, solid: bool = False,
+    stack: bool = False,
+) -> Axes:  # fmt: skip
+    """Draw a step of a diagram: a rounded box of ``size`` (width, height) whose lower left corner is at ``corner``.
+
+    ``solid`` fills it with its colour, else only its edge has it; a ``stack`` of three stands for "many times".
+    """
+    (x, y), (width, height) = corner, size
+    face = color if solid else tuple(1 - 0.12 * (1 - value) for value in _rgb(color))
+    for number in (2, 1, 0) if stack else (0,):
+        place = (x + 0.05 * number, y - 0.05 * number)
+        style = {"facecolor": face, "edgecolor": "white" if solid else color, "linewidth": 1.0}
+        ax.add_patch(FancyBboxPatch(place, width, height, boxstyle="round,pad=0,rounding_size=0.08", **style))
+    color = "white" if solid else "black"
+    ax.text(x + width / 2, y + height / 2, text, fontsize=9, color=color, ha="center", va="center", linespacing=1.05)
+    return ax
+
+
+def draw_arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], color: str = "#333333") -> Axes:
+    """Draw an arrow between two points of a diagram, or of a picture (a box that moves)."""
+    style = {"arrowstyle": "-|>", "color": color, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", end, start, arrowprops=style)
     return ax
 
 

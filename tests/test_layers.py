@@ -18,7 +18,7 @@ LAYERS = (
     {"models"},
 )
 SIDES = {"training", "evaluation", "plotting", "datasets"}  # import layers and each other, never models
-TOP = {"checks", "cli", "course", "pages", "widgets"}  # import anything, are imported by no other part
+TOP = {"checks", "cli", "course", "family", "pages", "widgets"}  # import anything, are imported by no other part
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 ONLY_IN = {  # third-party name: the modules that may import it

@@ -78,6 +78,20 @@ def test_precision_recall_is_a_staircase(ax):
     assert line.get_xydata().tolist() == [[0, 1], [0.5, 1], [1, pytest.approx(0.6)]]
 
 
+def test_cards_and_arrows_lie_where_they_are_put(ax):
+    assert plotting.draw_card(ax, (1, 2), (3, 0.5), "warp", plotting.POSITIVE, solid=True) is ax
+    (card,) = ax.patches
+    assert card.get_bbox().bounds == (1, 2, 3, 0.5)
+    assert matplotlib.colors.to_hex(card.get_facecolor()) == plotting.POSITIVE
+    assert [(t.get_text(), t.get_position()) for t in ax.texts] == [("warp", (2.5, 2.25))]
+    plotting.draw_card(ax, (1, 5), (3, 0.5), "each", plotting.POSITIVE, stack=True)
+    assert [p.get_bbox().y0 for p in ax.patches[1:]] == pytest.approx([4.9, 4.95, 5.0]), "the top one is drawn last"
+    assert min(ax.patches[-1].get_facecolor()) > 0.85, "black text stands on it"
+    assert plotting.draw_arrow(ax, (0, 0), (1, 2)) is ax
+    arrow = ax.texts[-1]
+    assert (arrow.xyann, arrow.xy, arrow.get_text()) == ((0, 0), (1, 2), "")
+
+
 def test_the_line_under_a_figure():
     assert plotting.describe_boxes("proposals", BOXES.repeat(3, 1), limit=1) == "6 proposals: [2 1 6 4], ..."
     assert plotting.describe_boxes("proposals", torch.empty(0, 4)) == "0 proposals"
