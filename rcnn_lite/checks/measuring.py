@@ -48,27 +48,21 @@ def _random_overlaps(rng: np.random.Generator, size: int) -> tuple:
     return torch.from_numpy(values.reshape(size, objects)).float(), int(rng.integers(3, 8)) / 10 + 0.005
 
 
+def _overlaps_case(rows: list, right: list, why: str) -> Case:
+    return Case((torch.tensor(rows), 0.5), right, why)
+
+
 check_match_detections = Exercise(
     name="match_detections",
     cases=(
-        Case((torch.tensor([[0.2]]), 0.5), [False], "an IoU of 0.2 is too small"),
-        Case((torch.tensor([[0.8]]), 0.5), [True], "an IoU of 0.8 is enough"),
-        Case((torch.tensor([[0.5]]), 0.5), [True], "exactly the threshold is enough"),
-        Case(
-            (torch.tensor([[0.8], [0.9]]), 0.5),
-            [True, False],
-            "the better-scored one comes first; the object is taken then",
-        ),
-        Case((torch.tensor([[0.3], [0.7]]), 0.5), [False, True], "the first is too loose and claims nothing"),
-        Case(
-            (torch.tensor([[0.6, 0.9], [0.7, 0.2]]), 0.5), [True, True], "the first takes object 1, so object 0 is free"
-        ),
-        Case((torch.tensor([[0.6, 0.9], [0.2, 0.8]]), 0.5), [True, False], "both overlap object 1 most; it is taken"),
-        Case(
-            (torch.tensor([[0.9, 0.1], [0.8, 0.6]]), 0.5),
-            [True, True],
-            "object 0 is taken; object 1 is free and overlaps enough",
-        ),
+        _overlaps_case([[0.2]], [False], "an IoU of 0.2 is too small"),
+        _overlaps_case([[0.8]], [True], "an IoU of 0.8 is enough"),
+        _overlaps_case([[0.5]], [True], "exactly the threshold is enough"),
+        _overlaps_case([[0.8], [0.9]], [True, False], "the better-scored one comes first; the object is taken then"),
+        _overlaps_case([[0.3], [0.7]], [False, True], "the first is too loose and claims nothing"),
+        _overlaps_case([[0.6, 0.9], [0.7, 0.2]], [True, True], "the first takes object 1, so object 0 is free"),
+        _overlaps_case([[0.6, 0.9], [0.2, 0.8]], [True, False], "both overlap object 1 most; it is taken"),
+        _overlaps_case([[0.9, 0.1], [0.8, 0.6]], [True, True], "object 0 is taken; object 1 is free and enough"),
         Case((torch.zeros(2, 0), 0.5), [False, False], "no object in the image: every detection is wrong"),
         Case((torch.zeros(0, 2), 0.5), NO_VERDICT, "no detections"),
     ),
@@ -94,21 +88,19 @@ def _precision_recall(right: Tensor, scores: Tensor, objects: int) -> tuple[Tens
     return wrong.curve_of(right[scores.argsort(descending=True)], objects)
 
 
+def _curve_case(flags: str, scores: list, objects: int, recall: list, precision: list, why: str) -> Case:
+    return Case((_flags(flags), torch.tensor(scores), objects), (torch.tensor(recall), torch.tensor(precision)), why)
+
+
 check_precision_recall = Exercise(
     name="precision_recall",
     cases=(
-        Case((_flags("-"), torch.tensor([0.9]), 2), ([0.0], [0.0]), "one wrong detection: 0 of 2 found, 0 of 1 right"),
-        Case((_flags("+"), torch.tensor([0.9]), 2), ([0.5], [1.0]), "1 of 2 found, 1 of 1 right"),
-        Case((_flags("+-"), torch.tensor([0.9, 0.4]), 2), ([0.5, 0.5], [1.0, 0.5]), "then 1 of 2 right"),
-        Case(
-            (_flags("+-"), torch.tensor([0.4, 0.9]), 2), ([0.0, 0.5], [0.0, 0.5]), "the wrong one has the better score"
-        ),
-        Case(
-            (_flags("+-+"), torch.tensor([0.9, 0.4, 0.7]), 4),
-            ([0.25, 0.5, 0.5], [1.0, 1.0, 2 / 3]),
-            "in the order of scores: right, right, wrong",
-        ),
-        Case((NO_VERDICT, torch.zeros(0), 3), (torch.zeros(0), torch.zeros(0)), "no detections: no points"),
+        _curve_case("-", [0.9], 2, [0.0], [0.0], "one wrong detection: 0 of 2 found, 0 of 1 right"),
+        _curve_case("+", [0.9], 2, [0.5], [1.0], "1 of 2 found, 1 of 1 right"),
+        _curve_case("+-", [0.9, 0.4], 2, [0.5, 0.5], [1.0, 0.5], "then 1 of 2 right"),
+        _curve_case("+-", [0.4, 0.9], 2, [0.0, 0.5], [0.0, 0.5], "the wrong one has the better score"),
+        _curve_case("+-+", [0.9, 0.4, 0.7], 4, [0.25, 0.5, 0.5], [1.0, 1.0, 2 / 3], "by score: right, right, wrong"),
+        _curve_case("", [], 3, [], [], "no detections: no points"),
     ),
     reference=_precision_recall,
     known=known(
@@ -244,9 +236,7 @@ check_recall_of_proposals = Exercise(
         _case((_A, _A), (0, 0), (_A,), (0,), 1.0, "covered twice is covered once"),
         _case((_A,), (0,), (_A, _FAR), (0, 0), 0.5, "one of two objects"),
         _case((_A, _FAR), (0, 0), (_A,), (0,), 1.0, "the useless proposal costs nothing"),
-        _case(
-            (_A,), (0,), (_A, _FAR, _FAR), (0, 0, 1), 1 / 3, "1 of 3 objects; one lies in an image without proposals"
-        ),
+        _case((_A,), (0,), (_A, _FAR, _FAR, _FAR), (0, 0, 0, 1), 1 / 4, "1 of 4 objects; one image has no proposals"),
         _case((), (), (_A,), (0,), 0.0, "no proposals"),
     ),
     reference=_recall_of_proposals,

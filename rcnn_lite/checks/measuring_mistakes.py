@@ -1,6 +1,7 @@
 """The mistakes of notebook 02: each was once shipped by somebody, and each moves the mAP.
 
-Importing this module adds them to `rcnn_lite.checks.mistakes`; ``with mistake("sorted_per_image"): ...`` switches one on.
+Importing this module adds them to `rcnn_lite.checks.mistakes`: ``with mistake("sorted_per_image"): ...`` switches one
+on.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import numpy as np
 from rcnn_lite.checks.mistakes import MISTAKES, Mistake, mistake, mistakes
 from rcnn_lite.evaluation import average_precision
 from rcnn_lite.evaluation.inputs import detection_arrays, image_pairs
-from rcnn_lite.evaluation.voc import RIGHT, WRONG, _judge, _judge_image, _Judged
+from rcnn_lite.evaluation.voc import WRONG, _judge, _judge_image, _Judged
 
 __all__ = ["mistake", "mistakes"]
 

@@ -99,7 +99,8 @@ def pr_swapped(right, scores, objects):
 
 
 def pr_recall_of_found(right, scores, objects):
-    """you divide by the objects that were found, so the recall always ends at 1; divide by all that were to be found."""
+    """you divide by the objects that were found, so the recall always ends at 1; divide by all that were to be found.
+    """
     return _pr(right, scores, objects, recall_by=right.sum().clamp(min=1))
 
 
@@ -197,7 +198,8 @@ def ap_of_found(right, objects, eleven_points):
 
 
 def ap_point_before(right, objects, eleven_points):
-    """you take the precision at the last point below the level; the envelope there is the best one from the level on."""
+    """you take the precision at the last point below the level; the envelope there is the best one from the level on.
+    """
     return _ap(right, objects, eleven_points, before=True)
 
 
