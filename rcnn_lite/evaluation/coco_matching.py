@@ -39,7 +39,7 @@ def match_image(overlaps, labels, gt_labels, ignored, crowd, outside, thresholds
 @njit(cache=True)
 def _best_object(overlaps, candidates, threshold):
     """Index of the candidate with the largest overlap >= threshold, the last one among equals, or -1."""
-    best, best_overlap = -1, min(threshold, 1 - 1e-10)
+    best, best_overlap = -1, threshold
     for m in range(len(overlaps)):
         if candidates[m] and overlaps[m] >= best_overlap:
             best, best_overlap = m, overlaps[m]

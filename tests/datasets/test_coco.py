@@ -169,6 +169,16 @@ def test_polygons_equal_to_pycocotools(points):
     np.testing.assert_array_equal(fill_polygon(np.array(points, dtype=np.float64), (9, 12)), theirs)
 
 
+@pytest.mark.parametrize(
+    "points", [[(24, 2), (2, 17), (38, 23)], [(17, 8), (25, 0), (2, 30)], [(35, 38), (1, 13), (14, 30)]]
+)
+def test_a_polygon_is_the_same_in_either_direction(points):
+    # these have an edge whose rounding differs from its two ends
+    there = fill_polygon(np.array(points, dtype=np.float64), (40, 40))
+    back = fill_polygon(np.array(points[::-1], dtype=np.float64), (40, 40))
+    np.testing.assert_array_equal(there, back)
+
+
 def test_polygons_are_united():
     polygons = [[0, 0, 4, 0, 4, 4, 0, 4], [2, 2, 8, 2, 8, 6, 2, 6]]
     mask = decode_segmentation(polygons, SIZE)

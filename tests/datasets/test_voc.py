@@ -82,6 +82,12 @@ def test_classes_found_in_the_data_are_the_same_for_every_split(tmp_path):
         VOCDataset(tmp_path, classes=("background", "WBC"))
 
 
+def test_the_background_is_no_object(tmp_path):
+    write(tmp_path, "a", an_object(1, 1, 5, 5, name="background"))
+    with pytest.raises(ValueError, match=r"a\.xml: object 0 is a 'background'"):
+        VOCDataset(tmp_path, classes=("background", "cat"))
+
+
 def test_boxes_without_area_are_left_out_and_reported(tmp_path):
     write(tmp_path, "a", an_object(1, 1, 5, 5), an_object(7, 3, 7, 9), an_object(2, 8, 6, 4))
     with pytest.warns(UserWarning, match=r"left out 2 of the objects: Annotations/a.xml: object 1 .* and 1 more"):
