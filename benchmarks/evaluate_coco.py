@@ -14,7 +14,7 @@ from pycocotools import mask as mask_tools
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from benchmarks.harness import Comparison, compare, write_table
+from harness import Comparison, compare, write_table
 from rcnn_lite.evaluation import evaluate_coco
 
 NUM_CLASSES = 81
