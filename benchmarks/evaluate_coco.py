@@ -1,4 +1,4 @@
-"""evaluate_coco against pycocotools, on synthetic detections of 80 classes. Run: python -m benchmarks.evaluate_coco
+"""evaluate_coco against pycocotools, on synthetic detections of 80 classes. Run: python benchmarks/evaluate_coco.py
 
 Also the bridge to pycocotools that the tests use: `to_records` and `pycocotools_numbers`.
 """
@@ -10,11 +10,11 @@ import time
 import numba
 import numpy as np
 import torch
+from harness import Comparison, compare, write_table
 from pycocotools import mask as mask_tools
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from harness import Comparison, compare, write_table
 from rcnn_lite.evaluation import evaluate_coco
 
 NUM_CLASSES = 81
