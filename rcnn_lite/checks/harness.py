@@ -143,7 +143,7 @@ class Exercise:
     def _message(self, answer: Callable, failure: Failure) -> Iterator[str]:
         case, names = failure.case, self.parameters()
         yield f"{self.name} is not right yet: {failure.sentence}."
-        yield "The smallest case found:" if case.args else "The case:"
+        yield "The smallest case found:"
         for name, value in zip(names, case.args, strict=True):
             yield f"    {name} = {code(value)}"
         yield f"    right: {show(case.expected)}" + (f"    ({case.why})" if case.why else "")

@@ -19,13 +19,13 @@ class Outline(NamedTuple):
 
 
 class Picture:
-    """Boxes in a common frame. Jupyter shows it; ``str`` is what it says in words."""
+    """Boxes in a common frame. Jupyter shows it; ``repr`` is what it says in words."""
 
     def __init__(self, outlines: Sequence[Outline]):
         self.outlines = [o for o in outlines if len(o.boxes) and bool(torch.isfinite(o.boxes).all())]
 
-    def __str__(self) -> str:
-        return "; ".join(f"{o.color}: {o.what}" for o in self.outlines)
+    def __repr__(self) -> str:
+        return "picture: " + ", ".join(f"{len(o.boxes)} {o.what}" for o in self.outlines)
 
     def _repr_svg_(self) -> str:  # asked for by IPython
         boxes = torch.cat([o.boxes for o in self.outlines] or [torch.tensor([[0.0, 0.0, 1.0, 1.0]])]).double()

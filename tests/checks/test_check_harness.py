@@ -251,6 +251,10 @@ def test_a_picture_has_a_rectangle_a_box():
     assert ">a</text>" in svg
 
 
+def test_a_picture_has_words_for_those_who_do_not_see_it():
+    assert repr(Picture([Outline("boxes", torch.zeros(3, 4), "#ff0000")])) == "picture: 3 boxes"
+
+
 def test_a_picture_leaves_out_what_is_not_finite():
     picture = Picture([Outline("nan", torch.full((1, 4), float("nan")), "#ff0000")])
     assert "nan" not in picture._repr_svg_()
