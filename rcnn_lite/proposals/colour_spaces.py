@@ -24,7 +24,7 @@ COLOUR_SPACES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "h": lambda image: np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_RGB2HSV)[:, :, :1]),
     "i": lambda image: cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[:, :, None],
 }
-"""Name -> conversion of uint8 (H, W, 3) RGB to uint8 (H, W, C), C = 3 or 1. Table 3 of the paper, less RGB and C."""
+"""Name -> conversion of uint8 (H, W, 3) RGB to uint8 (H, W, C), C = 3 or 1."""
 
 
 def to_colour_space(image: np.ndarray, name: str) -> np.ndarray:

@@ -26,6 +26,9 @@ STEPS = 256
 HEAVIEST = 512 * STEPS
 """No weight reaches this: two colours of at most 4 channels are at most 255 sqrt(4) levels apart."""
 
+MAX_PIXELS = 2**30
+"""The four edges of each pixel are numbered in 32 bits."""
+
 
 def felzenszwalb(image: np.ndarray, scale: float = 100.0, sigma: float = 0.8, min_size: int = 50) -> np.ndarray:
     """Segments of a uint8 picture (H, W) or (H, W, C), C <= 4: int32 labels (H, W), 0 .. n-1.
@@ -53,6 +56,8 @@ def smooth_image(image: np.ndarray, sigma: float) -> np.ndarray:
         raise ValueError(f"image must be a uint8 numpy array, got {getattr(image, 'dtype', type(image).__name__)}")
     if image.size == 0 or image.ndim not in (2, 3) or image.shape[2:] > (4,):
         raise ValueError(f"image must have shape (H, W) or (H, W, C) with pixels and C <= 4, got {image.shape}")
+    if image.shape[0] * image.shape[1] >= MAX_PIXELS:
+        raise ValueError(f"image must have fewer than {MAX_PIXELS:,} pixels, got shape {image.shape}")
     if not 0 <= sigma < 100:
         raise ValueError(f"sigma must lie in [0, 100) pixels, got {sigma}")
     levels = image.astype(np.uint16) * STEPS

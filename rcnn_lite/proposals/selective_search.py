@@ -50,7 +50,7 @@ class Mode:
     colour_spaces: tuple[str, ...]
     similarities: tuple[tuple[int, int, int, int], ...]
     scales: tuple[int, ...]  # k of the first segments, in grey levels; also their smallest size, in pixels
-    sigma: float = 0.8  # of the smoothing before segmentation, in pixels (section 4.1)
+    sigma: float = 0.8  # of the smoothing before segmentation, in pixels
 
 
 MODES = {
@@ -58,7 +58,7 @@ MODES = {
     "fast": Mode(("hsv", "lab"), (CTSF, TSF), (50, 100)),
     "quality": Mode(("hsv", "lab", "rgi", "h", "i"), (CTSF, TSF, F, S), (50, 100, 150, 300)),
 }
-"""The three versions of table 5: 1, 8 and 80 hierarchies."""
+"""The three versions that the paper compares (section 5.1): 1, 8 and 80 hierarchies."""
 
 WORKING_SIDE = 500
 """A picture with a longer side is shrunk to it first, as R-CNN does: k and the smallest size are in pixels and were

@@ -150,6 +150,7 @@ def test_one_colour_one_pixel_and_grey():
         (np.zeros((0, 4, 3), np.uint8), {}, r"\(0, 4, 3\)"),
         (np.zeros((4, 4, 5), np.uint8), {}, r"\(4, 4, 5\)"),
         (np.zeros(4, np.uint8), {}, r"\(4,\)"),
+        (np.broadcast_to(np.uint8(0), (2**15, 2**15)), {}, r"1,073,741,824 pixels, got shape \(32768, 32768\)"),
         (np.zeros((4, 4), np.uint8), {"scale": -1}, "scale .* -1"),
         (np.zeros((4, 4), np.uint8), {"scale": float("nan")}, "scale .* nan"),
         (np.zeros((4, 4), np.uint8), {"min_size": -2}, "min_size .* -2"),
