@@ -113,4 +113,4 @@ def _masks(record: dict, where: str, length: int) -> np.ndarray:
         raise ValueError(f"{where}['masks'] must have shape (N, H, W) or (N, 1, H, W), got {tuple(tensor.shape)}")
     if len(tensor) != length:
         raise ValueError(f"{where}['masks'] has length {len(tensor)} but {where}['labels'] has length {length}")
-    return _array(tensor > MASK_THRESHOLD)
+    return _array(tensor.float() if tensor.is_floating_point() else tensor) > MASK_THRESHOLD
