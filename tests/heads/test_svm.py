@@ -128,6 +128,14 @@ def test_mining_makes_the_hard_negatives_right(stream, positives):
     assert rounds[0].keys() == {"round", "added", "held"}
 
 
+def test_easy_negatives_are_forgotten(positives):
+    """Negatives at -20 lie far beyond the margin of the first fit; only those near the positives stay to the end."""
+    far, near = torch.tensor([[-20.0, 0.0]]).expand(5, 2), torch.tensor([[2.0, 0.0]]).expand(5, 2)
+    stream = lambda: iter([(torch.cat((far, near)), torch.zeros(10, 3))])  # noqa: E731
+    _, rounds = train_svms(positives, stream, SVMSettings(C=0.05, first_per_image=10))
+    assert rounds[0]["held"][1] == 5
+
+
 def test_training_is_reproducible_and_reports_each_round(stream, positives):
     lines = []
     first, rounds = train_svms(positives, stream, SETTINGS, seed=3, report=lines.append)

@@ -50,8 +50,8 @@ def test_shrinking_keeps_values_in_range_and_smooths():
             return super().detect(images)
 
     model = Keep()
-    detect_in_picture(model, stripes, short_side=50)
-    assert float((model.image[:, :, 5:-5] - 0.5).abs().max()) < 0.05  # without smoothing these would be black or white
+    detect_in_picture(model, stripes, short_side=40)  # every fifth pixel: black, white, black, ...
+    assert float((model.image[:, :, 5:-5] - 0.5).abs().max()) < 0.15
 
 
 def test_boxes_are_drawn_where_they_are():
