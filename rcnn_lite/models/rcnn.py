@@ -21,7 +21,7 @@ from rcnn_lite.heads.svm import LinearSVMs
 from rcnn_lite.images import tensor_to_image
 from rcnn_lite.models.backbone import Backbone, build_backbone
 from rcnn_lite.models.stopwatch import Stopwatch
-from rcnn_lite.nms import batched_nms
+from rcnn_lite.nms import batched_nms, nms
 from rcnn_lite.proposals.selective_search import selective_search
 from rcnn_lite.regions.warp import warp_regions
 
@@ -119,9 +119,14 @@ class RCNN(nn.Module):
             return selective_search(tensor_to_image(image))
 
     def usable(self, proposals: Tensor, image_size: tuple[int, int]) -> Tensor:
-        """The best `max_proposals` that are at least `min_size` wide and high inside the picture."""
+        """The best `max_proposals` that are large enough inside the picture and no near copies of each other.
+
+        The network's time goes into proposals, so 300 different ones are worth more than 300 of which many are alike.
+        """
         boxes = clip_boxes(proposals.to(self.device), tuple(image_size))
-        return boxes[remove_small_boxes(boxes, self.settings.min_size)][: self.settings.max_proposals]
+        boxes = boxes[remove_small_boxes(boxes, self.settings.min_size)]
+        ranks = torch.arange(len(boxes), 0, -1, device=boxes.device, dtype=boxes.dtype)  # best first
+        return boxes[nms(boxes, ranks, self.settings.proposal_iou)[: self.settings.max_proposals]]
 
     def features(self, image: Tensor, boxes: Tensor) -> RegionFeatures:
         """Warp n boxes of an image and put each through the network: (3, H, W), (n, 4) -> (n, P), (n, D)."""

@@ -133,8 +133,10 @@ def test_regressed_boxes_stay_in_the_picture():
 
 def test_proposals_are_clipped_sifted_and_limited():
     model = small_model(max_proposals=2)
-    boxes = torch.tensor([[-5.0, 0, 1, 9], [5, 5, 99, 30], [3, 3, 9, 9], [4, 4, 9, 9]])
-    assert model.usable(boxes, (20, 40)).tolist() == [[5, 5, 40, 20], [3, 3, 9, 9]]  # the first is 1 pixel wide inside
+    boxes = torch.tensor([[-5.0, 0, 1, 9], [5, 5, 99, 30], [5, 5, 50, 18], [3, 3, 9, 9], [9, 9, 15, 15]])
+    # The first is 1 pixel wide inside; the third overlaps the second, both clipped, by 13 / 15 > 0.8.
+    assert model.usable(boxes, (20, 40)).tolist() == [[5, 5, 40, 20], [3, 3, 9, 9]]
+    assert len(small_model(proposal_iou=1.0).usable(boxes, (20, 40))) == 4
 
 
 def test_no_images_no_proposals_and_an_untrained_model():
