@@ -67,11 +67,11 @@ def test_colour_bins_are_of_equal_width():
 def test_the_derivative_of_a_ramp(slope_x, slope_y, strongest):
     """The derivative of a plane along orientation j is slope . (cos 45 j, sin 45 j), whatever the smoothing."""
     y, x = np.mgrid[-2:3, -2:3]
-    image = np.uint8(np.clip(128 + (slope_x * x + slope_y * y) / 4, 0, 255))[:, :, None]
+    image = np.uint8(np.clip(128 + (slope_x * x + slope_y * y) / 2, 0, 255))[:, :, None]
     codes = texture_codes(np.pad(image, ((1, 1), (1, 1), (0, 0)), mode="reflect", reflect_type="odd"))[3, 3, 0]
     expected = {}
     for j in range(8):
-        derivative = (slope_x * math.cos(math.pi * j / 4) + slope_y * math.sin(math.pi * j / 4)) / 4
+        derivative = (slope_x * math.cos(math.pi * j / 4) + slope_y * math.sin(math.pi * j / 4)) / 2
         if derivative >= 1:
             expected[j] = math.floor(derivative * 10 / STEEPEST)
     found = {int(code) // 10: int(code) % 10 for code in codes}
