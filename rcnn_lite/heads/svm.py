@@ -70,11 +70,11 @@ def feature_scale(features: Tensor, norm: float = 20.0) -> float:
     return norm / mean if mean > 0 else 1.0
 
 
-def fit_svms(positives: list[Tensor], negatives: list[Tensor], settings: SVMSettings = SVMSettings(), seed: int = 0):
+def fit_svms(positives: list[Tensor], negatives: list[Tensor], settings: SVMSettings = SVMSettings()):
     """One linear SVM for each class: lists of K tensors (p, D) and (m, D) -> LinearSVMs. Entry 0 of both is ignored.
 
     A class without positives gets bias -inf: it never fires. A class with positives but no negatives fires always, with
-    score 1, the margin. `seed` orders liblinear's coordinate descent.
+    score 1, the margin.
     """
     if len(positives) != len(negatives):
         raise ValueError(f"there are positives for {len(positives)} classes and negatives for {len(negatives)}")
@@ -82,21 +82,25 @@ def fit_svms(positives: list[Tensor], negatives: list[Tensor], settings: SVMSett
     weight, bias = torch.zeros(len(positives), size), torch.full((len(positives),), -float("inf"))
     for k in range(1, len(positives)):
         if len(positives[k]) and len(negatives[k]):
-            weight[k], bias[k] = _fit_one(positives[k], negatives[k], settings, seed)
+            weight[k], bias[k] = _fit_one(positives[k], negatives[k], settings)
         elif len(positives[k]):
             bias[k] = 1.0
     return LinearSVMs(weight, bias)
 
 
-def _fit_one(positive: Tensor, negative: Tensor, settings: SVMSettings, seed: int) -> tuple[Tensor, float]:
-    """Minimise |w|^2 / 2 + C sum of hinge losses, those of the positives counted twice: (p, D), (m, D) -> w (D,), b."""
+def _fit_one(positive: Tensor, negative: Tensor, settings: SVMSettings) -> tuple[Tensor, float]:
+    """Minimise |w|^2 / 2 + C sum max(0, 1 - y (w x + b))^2, the positives counted twice: (p, D), (m, D) -> w (D,), b.
+
+    The authors' hinge loss is not squared. Squared it has the same margin, beyond which an example costs nothing, and a
+    smooth minimum that Newton's method always finds; coordinate descent on the plain hinge can fail to converge. On
+    held-out training scenes both gave the same mAP within 0.003, each at its best C.
+    """
     machine = LinearSVC(
-        loss="hinge",
+        loss="squared_hinge",
+        dual=False,
         C=settings.C,
         class_weight={1: settings.positive_weight},
         intercept_scaling=settings.bias_scale,
-        random_state=seed,
-        max_iter=10_000,
     )
     labels = torch.cat((torch.ones(len(positive)), torch.zeros(len(negative))))
     machine.fit(torch.cat((positive, negative)).double().cpu().numpy(), labels.numpy())
@@ -161,12 +165,12 @@ def train_svms(
     ends: round; added, negatives new to this round, a class each; held, negatives fitted on, a class each.
     """
     negatives = _random_negatives(stream, len(positives), positives[0].shape[1], settings, seed)
-    svms, rounds = fit_svms(positives, [n.features for n in negatives], settings, seed), []
+    svms, rounds = fit_svms(positives, [n.features for n in negatives], settings), []
     for index in range(1, settings.max_rounds + 1):
         negatives = [_without_easy(svms, k, n, settings) for k, n in enumerate(negatives)]
         new = mine_hard_negatives(svms, stream, settings, known=negatives)
         negatives = [Negatives(*map(torch.cat, zip(a, b, strict=True))) for a, b in zip(negatives, new, strict=True)]
-        svms = fit_svms(positives, [n.features for n in negatives], settings, seed)
+        svms = fit_svms(positives, [n.features for n in negatives], settings)
         rounds.append({"round": index, "added": [len(n.rows) for n in new], "held": [len(n.rows) for n in negatives]})
         report(rounds[-1])
         if sum(rounds[-1]["added"]) <= settings.tolerance * sum(rounds[-1]["held"]):

@@ -37,9 +37,8 @@ class RCNNSettings:
     context: int = 7  # pixels of context around it; section 2.1: 16 of 227
     max_proposals: int = 300  # section 2.2: about 2,000, of pictures of 500 pixels
     min_size: float = 6.0  # narrower or lower proposals are skipped; no object is so small
-    batch: int = (
-        16  # regions that go through the network together: few, so that their maps stay in the processor's cache
-    )
+    proposal_iou: float = 0.8  # ours: of proposals that overlap more, only the best is looked at; 1.0 keeps all
+    batch: int = 16  # regions that go through the network together: few, so that the maps stay in the cache
     score_threshold: float = -1.0  # appendix B: what scores below the margin is a clear no
     nms_iou: float = 0.3  # section 2.2 says "learned threshold"; code: 0.3
     max_detections: int = 100

@@ -51,7 +51,7 @@ def test_the_boundary_in_one_dimension_by_hand():
     svms = fit_svms(
         [torch.zeros(0, 1), torch.tensor([[2.0], [3.0]])],
         [torch.zeros(0, 1), torch.tensor([[0.0], [-1.0]])],
-        SVMSettings(C=100.0, positive_weight=1.0),
+        SVMSettings(C=1e4, positive_weight=1.0),
     )
     assert svms.weight[1].item() == pytest.approx(1.0, abs=0.01)
     assert svms.bias[1].item() == pytest.approx(-1.0, abs=0.01)

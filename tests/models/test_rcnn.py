@@ -108,7 +108,7 @@ def test_detect_scores_suppresses_and_regresses_by_hand():
     proposals = torch.tensor(
         [
             [10.0, 10, 20, 20],  # red, exactly
-            [10.0, 10, 20, 21],  # red, suppressed by the first
+            [10.0, 10, 20, 23],  # red, suppressed by the first
             [40.0, 10, 50, 20],  # blue
             [25.0, 25, 37, 37],  # nothing: score -1 is not above the threshold
         ]
