@@ -98,7 +98,7 @@ def mistake(name: str) -> Iterator[Mistake]:
                 setattr(holder, alias, function)
         yield MISTAKES[name]
     finally:
-        for holder, alias, right in reversed(undo):
+        for holder, alias, right in undo:
             setattr(holder, alias, right)
 
 

@@ -11,7 +11,7 @@ from rcnn_lite.checks.mistakes import MISTAKES, mistake, mistakes
 from rcnn_lite.evaluation import coco, voc
 
 SMALL = torch.tensor([[0.0, 0.0, 3.0, 3.0]])
-APART = torch.tensor([[10.0, 10.0, 13.0, 13.0]])
+APART = torch.tensor([[5.0, 5.0, 8.0, 8.0]])  # a gap of 2 each way: 4 / (9 + 9 - 4) if it counts as overlap
 TWINS = torch.cat((SMALL, SMALL))
 
 
@@ -53,7 +53,7 @@ def probe_nms():  # IoU 1/2, with +1 widths 12/20
 
 
 def probe_nms_apart():
-    return nms.nms(torch.cat((SMALL, APART)), torch.tensor([0.9, 0.8]), 0.5).tolist()
+    return nms.nms(torch.cat((SMALL, APART)), torch.tensor([0.9, 0.8]), 0.25).tolist()
 
 
 def probe_voc():  # a small box one pixel off: IoU 1/2, with +1 widths 12/20
@@ -67,7 +67,7 @@ def probe_coco():
 
 
 def probe_voc_apart():
-    return evaluation.evaluate_voc([found(APART)], [truth(SMALL)], iou_threshold=0.5)["mAP"]
+    return evaluation.evaluate_voc([found(APART)], [truth(SMALL)], iou_threshold=0.25)["mAP"]
 
 
 def probe_decode():
@@ -92,7 +92,9 @@ PROBES = [  # mistake, what is measured, right, wrong
     ("plus_one_width", probe_nms, [0, 1], [0]),
     ("plus_one_width", probe_voc, 0.0, 1.0),
     ("plus_one_width", probe_coco, pytest.approx(0.1), pytest.approx(0.3)),
-    ("unclamped_intersection", probe_iou_apart, [[0.0]], [[pytest.approx(-49 / 31)]]),
+    ("unclamped_intersection", probe_iou_apart, [[0.0]], [[pytest.approx(4 / 14)]]),
+    ("unclamped_intersection", probe_nms_apart, [0, 1], [0]),
+    ("unclamped_intersection", probe_voc_apart, 0.0, 1.0),
     ("corner_for_centre", probe_decode, SMALL.tolist(), [[-1.5, -1.5, 1.5, 1.5]]),
     ("log2_for_ln", probe_encode, [[0.5, 0.0, pytest.approx(np.log(2)), 0.0]], [[0.5, 0.0, pytest.approx(1.0), 0.0]]),
     ("clip_to_last_pixel", probe_clip, [0.0, 0.0, 10.0, 10.0], [0.0, 0.0, 9.0, 9.0]),
