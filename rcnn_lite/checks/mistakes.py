@@ -65,6 +65,8 @@ _TABLE = (
     ),
 )
 MISTAKES: dict[str, Mistake] = {each.name: each for each in _TABLE}
+MORE = ("measuring_mistakes",)
+"""Modules beside this one that add theirs when they are imported; that happens when mistakes are first asked for."""
 
 
 def mistakes() -> dict[str, str]:
@@ -73,7 +75,13 @@ def mistakes() -> dict[str, str]:
     >>> "plus_one_width" in mistakes()
     True
     """
-    return {name: each.sentence for name, each in MISTAKES.items()}
+    return {name: each.sentence for name, each in _all_mistakes().items()}
+
+
+def _all_mistakes() -> dict[str, Mistake]:
+    for module in MORE:
+        importlib.import_module(f"rcnn_lite.checks.{module}")
+    return MISTAKES
 
 
 @contextmanager
@@ -86,17 +94,18 @@ def mistake(name: str) -> Iterator[Mistake]:
     ...     boxes.box_area(torch.tensor([[0.0, 0.0, 10.0, 20.0]]))
     tensor([231.])
     """
-    if name not in MISTAKES:
-        raise ValueError(f"no mistake is called {name!r}; there are {', '.join(MISTAKES)}")
+    known = _all_mistakes()
+    if name not in known:
+        raise ValueError(f"no mistake is called {name!r}; there are {', '.join(known)}")
     undo = []
     try:
-        for path, function in MISTAKES[name].replacements.items():
+        for path, function in known[name].replacements.items():
             module, attribute = f"rcnn_lite.{path}".rsplit(".", 1)
             right = getattr(importlib.import_module(module), attribute)
             for holder, alias in list(_holders(right)):
                 undo.append((holder, alias, right))
                 setattr(holder, alias, function)
-        yield MISTAKES[name]
+        yield known[name]
     finally:
         for holder, alias, right in undo:
             setattr(holder, alias, right)

@@ -10,6 +10,8 @@ from rcnn_lite import boxes, evaluation, kernels, nms
 from rcnn_lite.checks.mistakes import MISTAKES, mistake, mistakes
 from rcnn_lite.evaluation import coco, voc
 
+MISTAKE_NAMES = list(mistakes())
+
 SMALL = torch.tensor([[0.0, 0.0, 3.0, 3.0]])
 APART = torch.tensor([[5.0, 5.0, 8.0, 8.0]])  # a gap of 2 each way: 4 / (9 + 9 - 4) if it counts as overlap
 TWINS = torch.cat((SMALL, SMALL))
@@ -111,14 +113,16 @@ def test_a_mistake_acts_and_is_gone_afterwards(name, probe, right, wrong):
 
 
 def test_every_mistake_is_tried():
-    assert {name for name, *_ in PROBES} == set(MISTAKES) == set(mistakes())
+    ours = {"rcnn_lite.checks.wrong_package", "rcnn_lite.checks.wrong_boxes"}  # the others have tests of their own
+    named = {m.name for m in MISTAKES.values() if {f.__module__ for f in m.replacements.values()} <= ours}
+    assert {name for name, *_ in PROBES} == named
 
 
 def test_every_mistake_says_what_it_is():
     assert all(sentence.endswith(".") and len(sentence) > 30 for sentence in mistakes().values())
 
 
-@pytest.mark.parametrize("name", MISTAKES)
+@pytest.mark.parametrize("name", MISTAKE_NAMES)
 def test_everything_is_restored_even_after_an_error(name):
     before = a_package()
     with pytest.raises(RuntimeError, match="on purpose"), mistake(name):
@@ -166,7 +170,7 @@ def test_an_unknown_mistake_is_refused():
 
 def test_wrong_functions_accept_nothing():
     none, no_scores = torch.zeros(0, 4), torch.zeros(0)
-    for name in MISTAKES:
+    for name in MISTAKE_NAMES:
         with mistake(name):
             assert boxes.box_iou(none, SMALL).shape == (0, 1)
             assert len(nms.nms(none, no_scores, 0.5)) == 0
