@@ -157,7 +157,7 @@ class Scenes(Dataset):
     def _make(self, total: int) -> Stored:
         """Compose and paint scenes 0 to total - 1."""
         scenes = Stored(np.empty((total, SIZE, SIZE, 3), np.uint8), np.empty((total, SIZE, SIZE), np.uint8), [])
-        for index in tqdm(range(total), desc=f"making the {self.split} scenes", unit="scene"):
+        for index in tqdm(range(total), desc=f"making the {self.split} scenes", unit="scene", disable=None):
             key = [self.seed, sorted(LENGTHS).index(self.split), index, round(self.difficulty * 10**6)]
             layout = lay_out(self.split, np.random.default_rng([*key, 0]), self.difficulty)
             scenes.images[index] = paint(layout, self.split, np.random.default_rng([*key, 1]), self.difficulty)
