@@ -43,6 +43,7 @@ class RCNNSettings:
     nms_iou: float = 0.3  # section 2.2 says "learned threshold"; code: 0.3
     max_detections: int = 100
     regress: bool = True  # section 2.3, appendix C
+    nms_first: bool = False  # True: suppress by the boxes as proposed; code: as regressed, which is better here too
 
 
 class RegionFeatures(NamedTuple):
@@ -104,13 +105,17 @@ class RCNN(nn.Module):
         features = self.features(image, boxes)  # (n, P), (n, D)
         with self.watch("SVM"):
             scores = LinearSVMs(self.svm_weight, self.svm_bias).scores(features.fc)  # (n, K)
-        with self.watch("NMS"):
-            rows, labels, scores = self.select(boxes, scores)  # (M,) each
+            rows, labels = torch.nonzero(scores > self.settings.score_threshold, as_tuple=True)  # (M,) each
+            scores = scores[rows, labels]  # (M,)
         with self.watch("regression"):
-            boxes = boxes[rows]
-            if self.settings.regress:
-                boxes = self.regress(features.pool5[rows], boxes, labels)  # (M, 4)
-        return {"boxes": clip_boxes(boxes, image.shape[1:]), "labels": labels, "scores": scores}
+            moved = (
+                self.regress(features.pool5, boxes)[labels, rows] if self.settings.regress else boxes[rows]
+            )  # (M, 4)
+            moved = clip_boxes(moved, image.shape[1:])
+        with self.watch("NMS"):
+            judged = boxes[rows] if self.settings.nms_first else moved
+            kept = batched_nms(judged, scores, labels, self.settings.nms_iou)[: self.settings.max_detections]
+        return {"boxes": moved[kept], "labels": labels[kept], "scores": scores[kept]}
 
     def propose(self, image: Tensor) -> Tensor:
         """Selective search in a (3, H, W) image: (n, 4), best first."""
@@ -142,17 +147,10 @@ class RCNN(nn.Module):
         last = self.backbone(crops.contiguous(memory_format=torch.channels_last))[-1]  # (n, C, s, s)
         return RegionFeatures(last.flatten(1) * self.scales[0], self.backbone.embedding(last) * self.scales[1])
 
-    def select(self, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Greedy NMS for each class: (n, 4), (n, K) -> rows of boxes, labels and scores of what is left, best first."""
-        rows, labels = torch.nonzero(scores > self.settings.score_threshold, as_tuple=True)
-        scores = scores[rows, labels]
-        kept = batched_nms(boxes[rows], scores, labels, self.settings.nms_iou)[: self.settings.max_detections]
-        return rows[kept], labels[kept], scores[kept]
-
-    def regress(self, pool5: Tensor, boxes: Tensor, labels: Tensor) -> Tensor:
-        """Move each box as the regressor of its class says: (M, P), (M, 4), (M,) -> (M, 4)."""
-        deltas = LinearMap(self.ridge_weight, self.ridge_bias).predict(pool5)  # (K, M, 4)
-        return decode_boxes(deltas[labels, torch.arange(len(labels), device=labels.device)], boxes)
+    def regress(self, pool5: Tensor, boxes: Tensor) -> Tensor:
+        """Where the regressor of each class moves each box: (n, P), (n, 4) -> (K, n, 4)."""
+        deltas = LinearMap(self.ridge_weight, self.ridge_bias).predict(pool5)  # (K, n, 4)
+        return decode_boxes(deltas, boxes.expand_as(deltas))
 
     def to_checkpoint(self) -> tuple[dict[str, Tensor], dict]:
         """Tensors and description from which `from_checkpoint` makes the same model.

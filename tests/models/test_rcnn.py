@@ -121,7 +121,20 @@ def test_detect_scores_suppresses_and_regresses_by_hand():
     assert found["boxes"].tolist() == [[15.0, 10.0, 25.0, 20.0], [40.0, 10.0, 50.0, 20.0]]
     (plain,) = red_detector(regress=False).detect([image], [proposals])
     assert plain["boxes"].tolist() == proposals[[0, 2]].tolist()
+    assert red_detector(nms_first=True).detect([image], [proposals])[0]["boxes"].tolist() == found["boxes"].tolist()
     assert len(red_detector(max_detections=1).detect([image], [proposals])[0]["boxes"]) == 1
+
+
+def test_suppression_judges_the_regressed_boxes_or_the_proposed_ones():
+    """Two red proposals overlap by 1/3, above the threshold; once regressed they are narrow and do not."""
+    image = torch.zeros(3, 20, 60)
+    image[0] = 1.0
+    proposals = [torch.tensor([[4.0, 4, 16, 16], [10.0, 4, 22, 16]])]  # IoU 6 / 18 = 1/3, above 0.3
+    last, first = red_detector(), red_detector(nms_first=True)
+    for model in (last, first):
+        model.ridge_bias[1] = torch.tensor([0.5, 0.0, -1.0, 0.0])  # half a width to the right, and much narrower
+    assert len(first.detect([image], proposals)[0]["boxes"]) == 1
+    assert len(last.detect([image], proposals)[0]["boxes"]) == 2  # narrow boxes six pixels apart
 
 
 def test_regressed_boxes_stay_in_the_picture():
