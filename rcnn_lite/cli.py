@@ -88,12 +88,16 @@ def _add_detect(commands) -> None:
     _add_checkpoint(detect)
     detect.add_argument("--out", type=Path, metavar="DIR", required=True, help="folder for the results")
     detect.add_argument(
-        "--min-score", type=float, default=0.0, metavar="S", help="draw from this score on (default: 0)"
+        "--min-score",
+        type=float,
+        default=-0.2,
+        metavar="S",
+        help="draw detections from this score on (default: %(default)s; the margin of an SVM reaches from -1 to 1)",
     )
     detect.add_argument(
         "--short-side",
         type=_count,
-        default=320,
+        default=256,
         metavar="N",
         help="shrink larger pictures to this many pixels before detecting (default: %(default)s)",
     )
@@ -185,7 +189,7 @@ def run_detect(args: argparse.Namespace) -> int:
 
     model, _ = load_model(args.checkpoint, args.device)
     results, failed = [], 0
-    for number, path in enumerate(tqdm(args.images, desc="detecting", unit="image"), start=1):
+    for number, path in enumerate(tqdm(args.images, desc="detecting", unit="image", disable=None), start=1):
         try:
             image = read_image(path)
         except ValueError as error:

@@ -17,7 +17,7 @@ def measure(model, data, keep: int = 50) -> tuple[dict, list[dict]]:
     """
     found, targets, records = [], [], []
     model.watch.seconds.clear()
-    for i in tqdm(range(len(data)), desc="detecting", unit="image"):
+    for i in tqdm(range(len(data)), desc="detecting", unit="image", disable=None):
         image, target = data[i]
         proposals = model.propose(image)
         found += model.detect([image], [proposals])

@@ -11,7 +11,7 @@ from rcnn_lite.images import image_to_tensor
 RED = "#e41a1c"  # the colour of detections in all figures
 
 
-def detect_in_picture(model, image: np.ndarray, short_side: int = 320) -> dict[str, Tensor]:
+def detect_in_picture(model, image: np.ndarray, short_side: int = 256) -> dict[str, Tensor]:
     """Detections of a model in a uint8 picture (H, W, 3), in the picture's own pixels, on the CPU.
 
     A picture whose shorter side is above `short_side` is shrunk to that (with smoothing) before, and the boxes are

@@ -80,7 +80,7 @@ def _regions(model: RCNN, dataset, file: Path, settings: RCNNTraining) -> list[d
     """
     if not file.is_file():
         records = []
-        for i in tqdm(range(len(dataset)), desc="proposals", unit="image"):
+        for i in tqdm(range(len(dataset)), desc="proposals", unit="image", disable=None):
             image, target = dataset[i]
             rng = np.random.default_rng([settings.seed, i])
             proposals = model.usable(selective_search(tensor_to_image(image), rng=rng), image.shape[1:]).cpu()
@@ -124,7 +124,9 @@ class FeatureStore:
         so much is lost at most.
         """
         start = json.loads(self.done.read_text())["images"] if self.done.is_file() else 0
-        for i in tqdm(range(start, len(dataset)), desc="features", unit="image", initial=start, total=len(dataset)):
+        for i in tqdm(
+            range(start, len(dataset)), desc="features", unit="image", initial=start, total=len(dataset), disable=None
+        ):
             boxes = torch.cat((self.regions[i]["objects"], self.regions[i]["proposals"])).to(model.device)
             features = model.features(dataset[i][0].to(model.device), boxes)
             pairs = self.pairs[i][0].to(model.device) + len(self.regions[i]["objects"])
@@ -178,7 +180,7 @@ def _pairs(region: dict[str, Tensor], threshold: float) -> tuple[Tensor, Tensor]
 def _svms(model: RCNN, store: FeatureStore, file: Path, settings: RCNNTraining) -> list[dict]:
     """Stage 3: one SVM a class on fc."""
     if not file.is_file():
-        with tqdm(total=settings.svm.max_rounds, desc="SVMs", unit="round") as bar:
+        with tqdm(total=settings.svm.max_rounds, desc="SVMs", unit="round", disable=None) as bar:
             report = lambda line: (bar.set_postfix(new=sum(line["added"])), bar.update())  # noqa: E731
             svms, rounds = train_svms(store.positives(), store.stream, settings.svm, settings.seed, report)
         save_checkpoint(file, svms._asdict(), {"rounds": rounds}, half=False)
