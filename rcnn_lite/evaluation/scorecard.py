@@ -2,6 +2,8 @@
 
 import math
 
+import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from rcnn_lite.evaluation.coco import evaluate_coco
@@ -11,8 +13,8 @@ from rcnn_lite.evaluation.voc import evaluate_voc
 def measure(model, data, keep: int = 50) -> tuple[dict, list[dict]]:
     """Detect in every picture of a data set: (metrics, records).
 
-    A record holds the best `keep` detections of a picture and the proposals that were looked at (in half precision,
-    which is exact for whole pixels up to 2,048). Metrics: mAP, AP of each class, COCO's twelve, seconds a picture of
+    A record holds the best `keep` detections of a picture and the proposals that were looked at, in half precision
+    where that is exact (whole pixels up to 2,048). Metrics: mAP, AP of each class, COCO's twelve, seconds a picture of
     each stage.
     """
     found, targets, records = [], [], []
@@ -22,8 +24,8 @@ def measure(model, data, keep: int = 50) -> tuple[dict, list[dict]]:
         proposals = model.propose(image)
         found += model.detect([image], [proposals])
         targets.append(target)
-        used = model.usable(proposals, image.shape[1:])
-        records.append({key: value[:keep].cpu() for key, value in found[-1].items()} | {"proposals": used.half().cpu()})
+        used = _compact(model.usable(proposals, image.shape[1:]).cpu())
+        records.append({key: value[:keep].cpu() for key, value in found[-1].items()} | {"proposals": used})
     voc = evaluate_voc(found, targets)
     coco = evaluate_coco(found, targets)
     return {
@@ -48,6 +50,11 @@ def describe(metrics: dict) -> str:
         f"seconds an image: {sum(stages.values()):.2f} = {parts}",
     ]
     return "\n".join(lines)
+
+
+def _compact(boxes: Tensor) -> Tensor:
+    """In half precision if nothing is lost by it."""
+    return boxes.half() if torch.equal(boxes.half().float(), boxes) else boxes
 
 
 def _number(value: float) -> float | None:

@@ -47,10 +47,7 @@ class RCNNSettings:
 
 
 class RegionFeatures(NamedTuple):
-    """What the network says of n regions:
-
-    `pool5` (n, P), the last map laid out flat, and `fc` (n, D), the layer after it.
-    """
+    """What the network says of n regions: `pool5` (n, P), the last map laid flat, and `fc` (n, D), the layer after."""
 
     pool5: Tensor
     fc: Tensor
@@ -66,21 +63,20 @@ class RCNN(nn.Module):
         super().__init__()
         self.backbone, self.classes, self.settings = backbone.fused(), tuple(classes), settings
         self.watch = Stopwatch()
-        self.register_buffer(
-            "scales", torch.ones(2)
-        )  # of pool5 and fc: both to the same mean norm, see svm.feature_scale
+        # Factors of pool5 and fc that bring both to the same mean norm, see svm.feature_scale.
+        self.register_buffer("scales", torch.ones(2, device=self.device))
         with torch.no_grad():
-            sample = self.extract(torch.zeros(1, 3, settings.size, settings.size))
+            sample = self.extract(torch.zeros(1, 3, settings.size, settings.size, device=self.device))
         k, d, p = len(classes), sample.fc.shape[1], sample.pool5.shape[1]
-        self.register_buffer("svm_weight", torch.zeros(k, d))
-        self.register_buffer("svm_bias", torch.full((k,), -float("inf")))
-        self.register_buffer("ridge_weight", torch.zeros(k, p, 4))
-        self.register_buffer("ridge_bias", torch.zeros(k, 4))
-        self.to(next(backbone.parameters()).device)
+        self.register_buffer("svm_weight", torch.zeros(k, d, device=self.device))
+        self.register_buffer("svm_bias", torch.full((k,), -float("inf"), device=self.device))
+        self.register_buffer("ridge_weight", torch.zeros(k, p, 4, device=self.device))
+        self.register_buffer("ridge_bias", torch.zeros(k, 4, device=self.device))
 
     @property
     def device(self) -> torch.device:
-        return self.svm_weight.device
+        """Where the backbone lives; images and proposals are moved there."""
+        return self.backbone.mean.device
 
     @torch.inference_mode()
     def detect(self, images: list[Tensor], proposals: list[Tensor] | None = None) -> list[dict[str, Tensor]]:

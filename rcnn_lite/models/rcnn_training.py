@@ -74,10 +74,7 @@ def _claim(folder: Path, model: RCNN, dataset, settings: RCNNTraining) -> None:
 
 
 def _regions(model: RCNN, dataset, file: Path, settings: RCNNTraining) -> list[dict[str, Tensor]]:
-    """Stage 1, proposals:
-
-    for each image the usable proposals, and boxes and labels of its objects (crowds left out).
-    """
+    """Stage 1, proposals: for each image the usable ones, and boxes and labels of its objects (crowds left out)."""
     if not file.is_file():
         records = []
         for i in tqdm(range(len(dataset)), desc="proposals", unit="image", disable=None):
@@ -119,14 +116,10 @@ class FeatureStore:
 
     @torch.inference_mode()
     def fill(self, model: RCNN, dataset, every: int = 10) -> None:
-        """Extract what is missing. Each `every` images the count of finished ones is written:
-
-        so much is lost at most.
-        """
+        """Extract what is missing. The count of finished images is written each `every`: so many are lost at most."""
         start = json.loads(self.done.read_text())["images"] if self.done.is_file() else 0
-        for i in tqdm(
-            range(start, len(dataset)), desc="features", unit="image", initial=start, total=len(dataset), disable=None
-        ):
+        rest = range(start, len(dataset))
+        for i in tqdm(rest, "features", total=len(dataset), initial=start, unit="image", disable=None):
             boxes = torch.cat((self.regions[i]["objects"], self.regions[i]["proposals"])).to(model.device)
             features = model.features(dataset[i][0].to(model.device), boxes)
             pairs = self.pairs[i][0].to(model.device) + len(self.regions[i]["objects"])

@@ -43,10 +43,7 @@ class HalfRight:
 
 
 def test_report_of_a_known_model():
-    """Best score first: wrong, right. Precision 1/2 at recall 1/2 and nothing beyond:
-
-    area 1/4, eleven points 6/11 of 1/2.
-    """
+    """Best score first: wrong, right. Precision 1/2 up to recall 1/2: area 1/4, six of eleven points at 1/2."""
     metrics, records = measure(HalfRight(), TwoPictures())
     assert metrics["images"] == 2
     assert metrics["mAP"] == 0.25

@@ -1,6 +1,6 @@
-"""SVMs:
+"""SVMs and their negatives.
 
-what counts as a negative, mining against a search through everything, memory, and classes that lack examples.
+What counts as a negative, mining against a search through everything, memory, and classes that lack examples.
 """
 
 import weakref

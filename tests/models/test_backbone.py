@@ -1,4 +1,4 @@
-"""Backbones:
+"""Backbones recognise, are cut into stages, stay frozen, and say what is missing.
 
 ImageNet classes of three bundled photographs, the stage interface, frozen statistics, and sentences when weights are
 missing.

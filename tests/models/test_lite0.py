@@ -1,6 +1,6 @@
-"""EfficientNet-Lite0:
+"""EfficientNet-Lite0 against slow loops and known sizes.
 
-padding and convolution against a slow hand computation, shapes on odd sizes, number of parameters.
+Padding and convolution against a slow hand computation, shapes on odd sizes, number of parameters.
 """
 
 import pytest
@@ -42,10 +42,7 @@ def test_strided_convolution_equals_a_loop_over_output_pixels(size, kernel, gene
 
 
 def test_even_sizes_are_padded_on_the_right_only():
-    """By hand: 4 pixels, kernel 3, stride 2:
-
-    outputs read 0 1 2 and 2 3 (zero), so with ones as weights 1 2 3 4 gives 6 and 7.
-    """
+    """4 pixels, kernel 3, stride 2, by hand: outputs read 0 1 2 and 2 3 (zero), so 1 2 3 4 gives 6 and 7."""
     assert same_padding(4, 3, 2) == (0, 1)
     conv = SameConv2d(1, 1, 3, 2, bias=False)
     conv.weight.data = torch.zeros(1, 1, 3, 3)

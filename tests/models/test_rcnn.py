@@ -1,6 +1,6 @@
-"""R-CNN:
+"""R-CNN, in parts and as a whole.
 
-each step of the pipeline by hand on a backbone of one pooling layer, training as stages, and a whole small run.
+Each step of the pipeline by hand on a backbone of one pooling layer, training as stages, and a whole small run.
 """
 
 import json
@@ -162,6 +162,16 @@ def test_no_images_no_proposals_and_an_untrained_model():
         assert found["scores"].shape == (0,)
     with pytest.raises(ValueError, match="there are 1 images and proposals for 0"):
         model.detect([image], [])
+
+
+def test_extreme_pictures_with_the_real_network():
+    """1 x 1 pixel, one colour, and 5,000 x 4 pixels: no proposals, or some, but no error."""
+    model = RCNN(build_backbone(pretrained=False), CLASSES, RCNNSettings(size=32, context=2))
+    model.svm_bias[1] = 1.0
+    for size in ((1, 1), (40, 40), (4, 5000)):
+        (found,) = model.detect([torch.full((3, *size), 0.5)])
+        assert found["boxes"].shape == (len(found["scores"]), 4)
+        assert found["boxes"].shape[0] == (1 if size == (40, 40) else 0)  # the whole picture, if it is large enough
 
 
 def test_a_checkpoint_makes_the_same_model(tmp_path):

@@ -76,10 +76,7 @@ def test_context_is_exact_to_the_pixel():
 
 
 def test_missing_context_is_filled_exactly_where_the_image_ends():
-    """A box over the whole image:
-
-    exactly the p outer pixels are fill, and the image's own border reaches up to them.
-    """
+    """A box over the whole image: just the p outer pixels are fill, and the image reaches up to them."""
     warped = warp_region(
         torch.ones(3, 5, 9), [0.0, 0.0, 9.0, 5.0], size=32, context=4, fill=torch.tensor([0.1, 0.2, 0.3])
     )
