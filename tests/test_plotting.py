@@ -97,7 +97,7 @@ def test_the_line_under_a_figure():
     assert plotting.describe_boxes("proposals", torch.empty(0, 4)) == "0 proposals"
 
 
-# Machado, Oliveira, Fernandes 2009, "A Physiologically-based Model for Simulation of Color Vision Deficiency"; severity 1.
+# Machado, Oliveira, Fernandes 2009, "A Physiologically-based Model for Simulation of Color Vision Deficiency".
 VISION = {
     "normal": np.eye(3),
     "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
