@@ -85,8 +85,9 @@ def test_features_do_not_depend_on_the_batch(generator):
 def test_what_lies_outside_the_image_is_the_networks_mean():
     model = small_model()
     model.backbone.mean.fill_(0.5)
-    features = model.features(torch.full((3, 8, 8), 0.5), torch.tensor([[0.0, 0.0, 8.0, 8.0]]))
-    assert features.fc.abs().max() < 1e-6
+    features = model.features(torch.full((3, 8, 8), 0.9), torch.tensor([[0.0, 0.0, 8.0, 8.0]]))
+    expected = 0.4 * 12**2 / 16**2  # 12 x 12 of the 16 x 16 pixels show the image, 0.9 - 0.5; the rest is 0
+    torch.testing.assert_close(features.fc, torch.full((1, 3), expected))
 
 
 def red_detector(**settings):
