@@ -141,6 +141,30 @@ FAMILY = (
     ),
 )
 
+
+@dataclass(frozen=True)
+class Reported:
+    """What papers report: mAP on the VOC 2007 test set in per cent, with VGG16 (but for DPM) trained on VOC 2007 only;
+    seconds a picture of the network without its proposals (Nvidia K40); and where that stands.
+    """
+
+    name: str
+    date: str  # of the first version that the public could read
+    mAP: float
+    seconds: float | None
+    source: str
+
+
+REPORTED = (
+    Reported("DPM v5", "2012", 33.7, None, "R-CNN, table 2"),
+    Reported("R-CNN", "2013-11", 66.0, 47.0, "R-CNN, table 3; Fast R-CNN, table 4"),
+    Reported("SPPnet", "2014-06", 63.1, 2.3, "Fast R-CNN, table 4 (five scales)"),
+    Reported("Fast R-CNN", "2015-04", 66.9, 0.32, "Fast R-CNN, table 4"),
+    Reported("Faster R-CNN", "2015-06", 69.9, 0.188, "Faster R-CNN, tables 3 and 5 (conv + region-wise)"),
+)
+PROPOSAL_SECONDS = {"selective search": 1.51, "RPN": 0.01}
+"""Seconds a picture for proposals: Faster R-CNN, table 5 (selective search on a CPU)."""
+
 COLUMNS = {"where": (1.7, 2.3), "array": (4.3, 4.2), "predict": (8.8, 4.0)}  # left edge and width
 GAPS = {"where": 0.0, "array": 0.35, "predict": 0.15}  # room between two cards
 ROW, BAR, CARD = 1.5, 0.36, 0.58  # heights of a row, a bar, a card
