@@ -14,6 +14,9 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with notebooks/nbval_sanitize.cfg --nbval-cell-timeout 900
 PYTEST := $(PY) -m pytest -n $(JOBS) --dist loadfile
 
+# Threads that wait give their core away instead of spinning: several kernels share few cores here.
+export OMP_WAIT_POLICY ?= passive
+
 .PHONY: help course test lint unit nbval lab clean
 
 help:
