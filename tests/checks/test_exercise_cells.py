@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-HEADING = re.compile(r"^#+ Exercise (\d+) (?:★★★|★★☆|★☆☆) · (\d+) minutes$", re.MULTILINE)
+HEADING = re.compile(r"^#+ Exercise (\d+) (?:★★★|★★☆|★☆☆) · (\d+) minutes(?:: .+)?$", re.MULTILINE)
 CHECK = re.compile(r"^check_\w+\((\w+)\)$")
 
 
@@ -27,17 +27,25 @@ def functions_of(cell):
     return {node.name for node in ast.parse(cell.source).body if isinstance(node, ast.FunctionDef)}
 
 
+def values_of(cell):
+    """Names that a cell gives a value to, outside any function: an exercise may ask for facts, say as a dict."""
+    targets = [t for node in ast.parse(cell.source).body if isinstance(node, ast.Assign) for t in node.targets]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
 def badly_built(notebook) -> list[str]:
-    """Markers in order inside a function, the check of that function as the last line, nbgrader's note of the cell."""
+    """Markers in order, inside the function if there is one; the answer's check as the last line; nbgrader's note."""
     found = []
     for index, cell in exercise_cells(notebook):
         lines = [line for line in cell.source.splitlines() if line.strip()]
         check = CHECK.match(lines[-1])
-        if not check or check.group(1) not in functions_of(cell):
-            found.append(f"cell {index} does not end with the check of its own function: {lines[-1]}")
+        functions = functions_of(cell)
+        if not check or check.group(1) not in functions | values_of(cell):
+            found.append(f"cell {index} does not end with the check of its own answer: {lines[-1]}")
         markers = [line for line in lines if line.strip() in (BEGIN, END)]
-        if [m.strip() for m in markers] != [BEGIN, END] or not all(m.startswith("    #") for m in markers):
-            found.append(f"cell {index} has no solution between markers inside its function")
+        indent = "    " if functions else ""
+        if markers != [indent + BEGIN, indent + END]:
+            found.append(f"cell {index} has no solution between markers, inside its function if it has one")
         note = cell.metadata.get("nbgrader", {})
         if not note.get("solution") or note.get("grade") or not note.get("grade_id"):
             found.append(f"cell {index} is not marked as a solution for nbgrader")
