@@ -5,6 +5,9 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+READABLE = 0o644
+"""Whoever may enter the folder may read the file, also where its writer (safetensors, say) made it private."""
+
 
 def cache_dir() -> Path:
     """Folder, made if missing, for what is made once and reused: ``RCNN_LITE_CACHE``, else ``~/.cache/rcnn_lite``."""
@@ -24,6 +27,7 @@ def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
     try:
         write(temporary)
+        temporary.chmod(READABLE)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
