@@ -52,6 +52,7 @@ def write_store(path: Path, scenes: Stored, fingerprint: str) -> None:
     text = json.dumps(header, separators=(",", ":")).encode()
 
     def write(temporary: Path) -> None:
+        """Header, then the arrays, each at an aligned place."""
         with temporary.open("wb") as file:
             file.write(PREFIX.pack(MAGIC, len(text), zlib.crc32(text)) + text)
             file.write(b"\0" * (-file.tell() % ALIGNMENT))

@@ -137,6 +137,7 @@ class _Hardest:
         self.chunks = [(torch.zeros(0, size), torch.zeros(0, dtype=torch.int64), torch.zeros(0))]
 
     def add(self, features: Tensor, rows: Tensor, scores: Tensor) -> None:
+        """Take in the negatives of one image: (m, D), (m,), (m,)."""
         self.chunks.append((features.float().cpu(), rows, scores.float().cpu()))
         self.held += len(rows)
         if self.held > 2 * self.limit:
@@ -148,6 +149,7 @@ class _Hardest:
         self.chunks, self.held = [(features[best], rows[best], scores[best])], len(best)
 
     def finish(self) -> Negatives:
+        """The hardest of all, hardest first."""
         self._prune()
         return Negatives(*self.chunks[0][:2])
 

@@ -73,6 +73,7 @@ class Backbone(nn.Module):
         return self.train(self.training)
 
     def train(self, mode: bool = True) -> "Backbone":
+        """Training mode, but frozen batch normalisation keeps to its stored statistics."""
         super().train(mode)
         if self.batch_norm_frozen:
             for layer in self._batch_norms():

@@ -46,6 +46,7 @@ class Regions(NamedTuple):
     texture: np.ndarray
 
     def region(self, i: int) -> Region:
+        """Region i by itself."""
         return Region(int(self.size[i]), self.box[i], self.colour[i], self.texture[i])
 
 

@@ -149,6 +149,7 @@ class _CompiledRoIAlign(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, features, image, y_cells, y_weights, x_cells, x_weights):
+        """Weighted sums (R, C, P, Q); keeps the weights for the way back."""
         cells = features.detach().permute(0, 2, 3, 1).contiguous()  # (N, H, W, C): a cell's channels side by side
         points = (image, y_cells, y_weights, x_cells, x_weights)
         ctx.save_for_backward(*points)
@@ -157,6 +158,7 @@ class _CompiledRoIAlign(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
+        """The gradient of the features (N, C, H, W); the bins' places get none."""
         count, channels, height, width = ctx.shape
         grad_cells = grad.new_zeros(count, height, width, channels)
         points = [values.numpy() for values in ctx.saved_tensors]

@@ -72,6 +72,7 @@ class _CompiledRoIPool(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, features, image, top, bottom, left, right):
+        """Maxima (R, C, P, Q); keeps which cells held them."""
         cells = features.detach().permute(0, 2, 3, 1).contiguous()  # (N, H, W, C): a cell's channels side by side
         bounds = [bound.numpy() for bound in (image, top, bottom, left, right)]
         pooled, switches = roi_pool_forward(cells.numpy(), *bounds)
@@ -81,6 +82,7 @@ class _CompiledRoIPool(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
+        """The gradient of the features (N, C, H, W); the bins' places get none."""
         switches, image = ctx.saved_tensors
         count, channels, height, width = ctx.shape
         grad_features = grad.new_zeros(count, channels, height * width)
