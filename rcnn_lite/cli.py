@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rcnn_lite import __version__, course
 
+MODELS = ("rcnn",)  # those of models.recipes, named here so that --help need not load torch
 DESCRIPTION = "Detectors of the R-CNN family, from selective search to Mask R-CNN."
 EPILOG = """\
 examples:
@@ -57,7 +58,7 @@ def _add_train(commands) -> None:
         description="Train a detector and measure it on the test split. Stages that RUN already holds are not "
         "repeated, so an interrupted training goes on when the same command is given again.",
     )
-    train.add_argument("--model", choices=("rcnn",), required=True, help="which detector")
+    train.add_argument("--model", choices=MODELS, required=True, help="which detector")
     train.add_argument("--data", choices=("scenes",), default="scenes", help="what to train on (default: %(default)s)")
     train.add_argument("--out", type=Path, metavar="RUN", required=True, help="folder of the run")
     train.add_argument(
@@ -141,21 +142,16 @@ def run_train(args: argparse.Namespace) -> int:
     from rcnn_lite.checkpoints import save_checkpoint
     from rcnn_lite.datasets.scenes import Scenes
     from rcnn_lite.evaluation.scorecard import describe, measure
-    from rcnn_lite.models.backbone import build_backbone
-    from rcnn_lite.models.rcnn import RCNN, RCNNSettings
-    from rcnn_lite.models.rcnn_training import RCNNTraining, train
+    from rcnn_lite.models.recipes import RECIPES, Order
 
     data = Scenes("train", n=args.images, seed=args.seed)
-    chosen = {"max_proposals": args.proposals} if args.proposals else {}
-    if args.size:
-        chosen |= {"size": args.size, "context": round(args.size * 16 / 227)}  # the paper's share of context
-    model = RCNN(build_backbone(args.backbone).to(args.device), data.classes, RCNNSettings(**chosen))
-    rounds = train(model, data, args.out, RCNNTraining(seed=args.seed))
+    order = Order(args.out, args.seed, args.backbone, args.size, args.proposals, args.device)
+    model, training = RECIPES[args.model](data, order)
     metrics, _ = measure(model, Scenes("test", n=args.test_images, seed=args.seed))
     tensors, description = model.to_checkpoint()
     note = {"command": args.command_line, "seed": args.seed, "data": data.fingerprint, "metrics": metrics}
     file = args.checkpoint or args.out / f"{args.model}.safetensors"
-    save_checkpoint(file, tensors, description | note | {"rounds": rounds})
+    save_checkpoint(file, tensors, description | note | training)
     print(f"{describe(metrics)}\nsaved as {file}")
     return 0
 

@@ -12,7 +12,9 @@ from PIL import Image
 from rcnn_lite import cli
 from rcnn_lite.checkpoints import load_checkpoint, load_records, save_checkpoint
 from rcnn_lite.models.backbone import build_backbone
+from rcnn_lite.models.loading import MODELS
 from rcnn_lite.models.rcnn import RCNN, RCNNSettings
+from rcnn_lite.models.recipes import RECIPES
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +130,10 @@ def test_interrupted_training_says_how_to_go_on(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("rcnn_lite.models.rcnn_training.train", interrupt)
     assert cli.main(["train", "--model", "rcnn", "--out", str(tmp_path), "--images", "1"]) == 130
     assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_the_command_line_names_every_recipe():
+    assert set(cli.MODELS) == set(RECIPES) == set(MODELS)
 
 
 def test_errors_are_one_sentence(tmp_path, capsys, checkpoint):

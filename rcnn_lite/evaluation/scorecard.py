@@ -13,19 +13,23 @@ from rcnn_lite.evaluation.voc import evaluate_voc
 def measure(model, data, keep: int = 50) -> tuple[dict, list[dict]]:
     """Detect in every picture of a data set: (metrics, records).
 
-    A record holds the best `keep` detections of a picture and the proposals that were looked at, in half precision
-    where that is exact (whole pixels up to 2,048). Metrics: mAP, AP of each class, COCO's twelve, seconds a picture of
+    A record holds the best `keep` detections of a picture and, of a model that has them, the proposals that were looked
+    at, in half precision where that is exact (whole pixels up to 2,048). Metrics: mAP, AP of each class, COCO's twelve, seconds a picture of
     each stage.
     """
     found, targets, records = [], [], []
     model.watch.seconds.clear()
     for i in tqdm(range(len(data)), desc="detecting", unit="image", disable=None):
         image, target = data[i]
-        proposals = model.propose(image)
-        found += model.detect([image], [proposals])
+        looked_at = {}
+        if hasattr(model, "propose"):
+            proposals = model.propose(image)
+            found += model.detect([image], [proposals])
+            looked_at["proposals"] = _compact(model.usable(proposals, image.shape[1:]).cpu())
+        else:
+            found += model.detect([image])
         targets.append(target)
-        used = _compact(model.usable(proposals, image.shape[1:]).cpu())
-        records.append({key: value[:keep].cpu() for key, value in found[-1].items()} | {"proposals": used})
+        records.append({key: value[:keep].cpu() for key, value in found[-1].items()} | looked_at)
     voc = evaluate_voc(found, targets)
     coco = evaluate_coco(found, targets)
     return {

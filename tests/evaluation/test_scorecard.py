@@ -57,6 +57,20 @@ def test_report_of_a_known_model():
     assert measure(HalfRight(), TwoPictures(), keep=0)[1][0]["scores"].shape == (0,)
 
 
+def test_a_model_without_proposals_has_none_in_its_records():
+    class Looks:
+        watch = SimpleNamespace(seconds=defaultdict(float))
+
+        def detect(self, images):
+            return HalfRight.detect(
+                SimpleNamespace(watch=self.watch), images, [torch.tensor([[0.0, 0.0, 40.0, 40.0]] * 2)]
+            )
+
+    metrics, records = measure(Looks(), TwoPictures())
+    assert metrics["mAP"] == 0.25
+    assert [set(record) for record in records] == [{"boxes", "labels", "scores"}] * 2
+
+
 def test_a_class_without_objects_has_no_number():
     class Wider(TwoPictures):
         classes = ("background", "cat", "dog")
