@@ -55,6 +55,8 @@ def may_import(importer: str, imported: str) -> bool:
         return False
     if here in SIDES:
         return there != "models"
+    if there == "training":  # the loop, which knows nothing of models
+        return here == "models"
     return there in RANK and RANK[there] <= RANK[here]
 
 
@@ -174,7 +176,8 @@ def test_importing_the_package_imports_nothing_heavy():
         ("models.rcnn", "models.backbone", True),
         ("heads.svm", "models.backbone", False),
         ("models.rcnn", "evaluation.voc", False),
-        ("models.rcnn", "training", False),
+        ("models.rcnn", "training", True),
+        ("heads.svm", "training", False),
         ("training", "models.rcnn", False),
         ("evaluation.voc", "models", False),
         ("plotting", "models.rcnn", False),

@@ -28,7 +28,8 @@ class Backbone(nn.Module):
     stages : ModuleList of S modules; `stages[i]` turns map i - 1 into map i,
         (N, channels[i], ~H / strides[i], ~W / strides[i])
     strides, channels : tuples of S ints
-    embedding : module, last map -> (N, D)
+    embedding : Sequential of the one or two layers between the last map and the classifier, last map -> (N, D). AlexNet
+        and VGG16 have two, fc6 and fc7
     embedding_size : D
     classifier : Linear, (N, D) -> (N, 1000) ImageNet logits
 
@@ -40,7 +41,7 @@ class Backbone(nn.Module):
         super().__init__()
         self.stages = nn.ModuleList(stages)
         self.strides, self.channels = tuple(strides), tuple(channels)
-        self.embedding, self.classifier = embedding, classifier
+        self.embedding, self.classifier = nn.Sequential(*embedding), classifier
         self.embedding_size = classifier.in_features
         self.name = ""  # set by build_backbone
         self.batch_norm_frozen = False
@@ -122,7 +123,7 @@ def build_backbone(name: str = "lite0", pretrained: bool = True) -> Backbone:
 
 
 def _lite0(pretrained: bool) -> Backbone:
-    stages, embedding = lite0.lite0_stages(), lite0.lite0_embedding()
+    stages, embedding = lite0.lite0_stages(), [lite0.lite0_embedding()]
     backbone = Backbone(stages, lite0.STRIDES, lite0.CHANNELS, embedding, nn.Linear(1280, 1000), lite0.MEAN, lite0.STD)
     if pretrained:
         _copy_in_order(torch.load(_lite0_file(), map_location="cpu", weights_only=True), backbone)
@@ -172,16 +173,18 @@ def _alexnet(pretrained: bool) -> Backbone:
     net = _torchvision("alexnet", pretrained)
     cuts = (0, 2, 5, 12, 13)  # before each pooling layer; the last stage is pool5 alone
     stages = [net.features[a:b] for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
-    embedding = nn.Sequential(net.avgpool, nn.Flatten(), *net.classifier[:-1])  # fc6, fc7
-    return Backbone(stages, (4, 8, 16, 32), (64, 192, 256, 256), embedding, net.classifier[-1])
+    fc6 = nn.Sequential(net.avgpool, nn.Flatten(), *net.classifier[:3])  # dropout, linear, ReLU
+    fc7 = net.classifier[3:6]  # the same
+    return Backbone(stages, (4, 8, 16, 32), (64, 192, 256, 256), [fc6, fc7], net.classifier[-1])
 
 
 def _vgg16(pretrained: bool) -> Backbone:
     net = _torchvision("vgg16", pretrained)
     cuts = (0, 4, 9, 16, 23, 30, 31)  # before each pooling layer; the last stage is pool5 alone
     stages = [net.features[a:b] for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
-    embedding = nn.Sequential(net.avgpool, nn.Flatten(), *net.classifier[:-1])  # fc6, fc7
-    return Backbone(stages, (1, 2, 4, 8, 16, 32), (64, 128, 256, 512, 512, 512), embedding, net.classifier[-1])
+    fc6 = nn.Sequential(net.avgpool, nn.Flatten(), *net.classifier[:2])  # linear, ReLU
+    fc7 = net.classifier[2:5]  # dropout, linear, ReLU
+    return Backbone(stages, (1, 2, 4, 8, 16, 32), (64, 128, 256, 512, 512, 512), [fc6, fc7], net.classifier[-1])
 
 
 def _resnet50(pretrained: bool) -> Backbone:
@@ -189,5 +192,5 @@ def _resnet50(pretrained: bool) -> Backbone:
     stem = nn.Sequential(net.conv1, net.bn1, net.relu)
     stages = (stem, nn.Sequential(net.maxpool, net.layer1), net.layer2, net.layer3, net.layer4)
     return Backbone(
-        stages, (2, 4, 8, 16, 32), (64, 256, 512, 1024, 2048), nn.Sequential(net.avgpool, nn.Flatten()), net.fc
+        stages, (2, 4, 8, 16, 32), (64, 256, 512, 1024, 2048), [nn.Sequential(net.avgpool, nn.Flatten())], net.fc
     )

@@ -4,6 +4,7 @@ Each step of the pipeline by hand on a backbone of one pooling layer, training a
 """
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from rcnn_lite.evaluation import evaluate_voc
 from rcnn_lite.heads.svm import SVMSettings
 from rcnn_lite.models.backbone import Backbone, build_backbone
 from rcnn_lite.models.rcnn import RCNN, RCNNSettings
-from rcnn_lite.models.rcnn_training import FeatureStore, RCNNTraining, class_overlaps, train
+from rcnn_lite.models.feature_store import FeatureStore, class_overlaps
+from rcnn_lite.models.finetuning import FinetuningSettings
+from rcnn_lite.models.rcnn_training import RCNNTraining, train
 from rcnn_lite.models.stopwatch import Stopwatch
 
 CLASSES = ("background", "red", "blue")
@@ -26,7 +29,8 @@ class PoolingBackbone(Backbone):
 
     def __init__(self):
         classifier = nn.Linear(3, 10)
-        embedding = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        nn.init.eye_(classifier.weight), nn.init.zeros_(classifier.bias)
+        embedding = [nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())]
         super().__init__([nn.AdaptiveAvgPool2d(2)], (8,), (3,), embedding, classifier, mean=(0.0,) * 3, std=(1.0,) * 3)
 
 
@@ -67,11 +71,11 @@ def test_features_of_a_crop_by_hand():
     image = torch.zeros(3, 20, 30)
     image[0, 4:12, 6:14], image[2, 4:12, 14:22] = 1.0, 1.0
     model.settings = RCNNSettings(size=16, context=0)
-    model.scales.copy_(torch.tensor([2.0, 3.0]))
+    model.scales.copy_(torch.tensor([2.0, 3.0, 1.0]))
     features = model.features(image, torch.tensor([[6.0, 4.0, 22.0, 12.0]]))
     assert features.pool5.shape == (1, 12)
     assert features.pool5.reshape(3, 2, 2)[0].tolist() == pytest.approx(np.array([[2.0, 0.0]] * 2), abs=0.15)
-    torch.testing.assert_close(features.fc, torch.tensor([[1.5, 0.0, 1.5]]), atol=0.1, rtol=0)
+    torch.testing.assert_close(features.fc6, torch.tensor([[1.5, 0.0, 1.5]]), atol=0.1, rtol=0)
 
 
 def test_features_do_not_depend_on_the_batch(generator):
@@ -79,7 +83,7 @@ def test_features_do_not_depend_on_the_batch(generator):
     boxes[:, 2:] += boxes[:, :2] + 3
     one, many = (small_model(batch=b).features(image, boxes) for b in (1, 64))
     torch.testing.assert_close(one.pool5, many.pool5)
-    torch.testing.assert_close(one.fc, many.fc)
+    torch.testing.assert_close(one.fc6, many.fc6)
 
 
 def test_what_lies_outside_the_image_is_the_networks_mean():
@@ -87,7 +91,7 @@ def test_what_lies_outside_the_image_is_the_networks_mean():
     model.backbone.mean.fill_(0.5)
     features = model.features(torch.full((3, 8, 8), 0.9), torch.tensor([[0.0, 0.0, 8.0, 8.0]]))
     expected = 0.4 * 12**2 / 16**2  # 12 x 12 of the 16 x 16 pixels show the image, 0.9 - 0.5; the rest is 0
-    torch.testing.assert_close(features.fc, torch.full((1, 3), expected))
+    torch.testing.assert_close(features.fc6, torch.full((1, 3), expected))
 
 
 def red_detector(**settings):
@@ -117,7 +121,7 @@ def test_detect_scores_suppresses_and_regresses_by_hand():
     model = red_detector()
     (found,) = model.detect([image], [proposals])
     assert found["labels"].tolist() == [1, 2]
-    red = float(model.features(image, proposals[:1]).fc[0, 0])
+    red = float(model.features(image, proposals[:1]).fc6[0, 0])
     assert found["scores"].tolist() == pytest.approx([4 * red - 1, 4 * 0.9 * red - 1], abs=1e-5)
     assert found["boxes"].tolist() == [[15.0, 10.0, 25.0, 20.0], [40.0, 10.0, 50.0, 20.0]]
     (plain,) = red_detector(regress=False).detect([image], [proposals])
@@ -202,7 +206,7 @@ def test_overlaps_with_each_class():
     assert class_overlaps(empty, 3).tolist() == [[0.0] * 3] * 2
 
 
-TRAINING = RCNNTraining(svm=SVMSettings(C=0.01, max_rounds=2))
+TRAINING = RCNNTraining(finetuning=FinetuningSettings(iterations=0), svm=SVMSettings(C=0.01, max_rounds=2))
 
 
 def test_stages_are_resumed_and_give_the_same_model(tmp_path):
@@ -223,7 +227,7 @@ def test_stages_are_resumed_and_give_the_same_model(tmp_path):
     with pytest.raises(Stop):
         train(resumed, breaking, tmp_path / "parts", TRAINING)
     assert regions.exists()
-    store = FeatureStore(tmp_path / "parts" / "features", resumed, load_records(regions)[0], TRAINING)
+    store = FeatureStore(tmp_path / "parts" / "features", load_records(regions)[0], resumed.layer_sizes, len(CLASSES))
     with pytest.raises(Stop):
         store.fill(resumed, breaking, every=2)
     assert json.loads((tmp_path / "parts" / "features" / "done.json").read_text()) == {"images": 2}
@@ -241,7 +245,7 @@ def test_a_folder_with_another_run_is_refused(tmp_path):
     with pytest.raises(ValueError, match="holds a run that differs in data, images: choose another folder"):
         train(small_model(), Squares(3), tmp_path, TRAINING)
     with pytest.raises(ValueError, match="differs in training"):
-        train(small_model(), Squares(2), tmp_path, RCNNTraining(seed=1))
+        train(small_model(), Squares(2), tmp_path, replace(TRAINING, seed=1))
     with pytest.raises(ValueError, match="differs in settings"):
         train(small_model(max_proposals=7), Squares(2), tmp_path, TRAINING)
 
@@ -266,7 +270,7 @@ def test_pictures_without_objects_and_crowds(tmp_path):
 def test_a_whole_small_run_finds_the_squares(tmp_path):
     """Selective search, lite0, SVMs, ridge: 10 pictures to learn from, 5 others to be judged on."""
     model = RCNN(build_backbone("lite0"), CLASSES, RCNNSettings(size=48, context=4, max_proposals=60))
-    train(model, Squares(10), tmp_path)
+    train(model, Squares(10), tmp_path, TRAINING)
     images, targets = zip(*[Squares(5, seed=1)[i] for i in range(5)], strict=True)
     result = evaluate_voc(model.detect(list(images)), list(targets))
     assert result["mAP"] > 0.9

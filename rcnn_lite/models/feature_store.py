@@ -1,0 +1,128 @@
+"""Features of all regions of a data set, in files: what R-CNN makes once and then fits everything to (notebook 08).
+
+The paper's authors kept theirs on disk too, hundreds of gigabytes for PASCAL VOC. Here a row a region and a file a
+layer, in half precision and memory-mapped, so that only what is looked at is in memory.
+
+Notation: K classes with background, n proposals of one image.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from rcnn_lite.boxes import box_iou
+from rcnn_lite.cache import write_atomically
+from rcnn_lite.heads.svm import feature_scale
+from rcnn_lite.models.region_network import RegionFeatures
+
+
+class FeatureStore:
+    """Features of each image's objects, then its proposals, one row after another: `pool5.f16`, `fc6.f16`, `fc7.f16`.
+
+    `regions` holds for each image its proposals, objects and labels; `sizes` the numbers in the three layers.
+    """
+
+    def __init__(self, folder: Path, regions: list[dict[str, Tensor]], sizes: tuple[int, int, int], num_classes: int):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.done, self.regions, self.num_classes = folder / "done.json", regions, num_classes
+        rows = [len(r["objects"]) + len(r["proposals"]) for r in regions]
+        self.row = np.concatenate(([0], np.cumsum(rows))).astype(int)  # image i has rows row[i] to row[i + 1]
+        self.layers = RegionFeatures(
+            *(
+                self._memory_map(folder / f"{name}.f16", self.row[-1], size)
+                for name, size in zip(RegionFeatures._fields, sizes, strict=True)
+            )
+        )
+
+    def _memory_map(self, file: Path, rows: int, columns: int) -> np.ndarray:
+        """A half-precision array (rows, columns) in a file: the one from before if its size is right, else all anew."""
+        if rows == 0:
+            return np.zeros((0, columns), np.float16)
+        fits = file.is_file() and file.stat().st_size == rows * columns * 2
+        if not fits:
+            self.done.unlink(missing_ok=True)
+        return np.memmap(file, np.float16, "r+" if fits else "w+", shape=(rows, columns))
+
+    @torch.inference_mode()
+    def fill(self, model, dataset, every: int = 10) -> None:
+        """Extract what is missing, unscaled. The count of finished images is written each `every`: so many are lost at
+        most.
+        """
+        start = json.loads(self.done.read_text())["images"] if self.done.is_file() else 0
+        rest = range(start, len(dataset))
+        for i in tqdm(rest, "features", total=len(dataset), initial=start, unit="image", disable=None):
+            boxes = torch.cat((self.regions[i]["objects"], self.regions[i]["proposals"])).to(model.device)
+            features = model.features(dataset[i][0].to(model.device), boxes)
+            for stored, values in zip(self.layers, features, strict=True):
+                stored[self.row[i] : self.row[i + 1]] = values.cpu().numpy()
+            if (i + 1) % every == 0 or i + 1 == len(dataset):
+                for stored in self.layers:
+                    getattr(stored, "flush", lambda: None)()
+                text = json.dumps({"images": i + 1})
+                write_atomically(self.done, lambda temporary, text=text: temporary.write_text(text))
+
+    def scales(self, norm: float, sample: int = 2000) -> Tensor:
+        """Factors that bring each layer to the same mean norm, from up to `sample` rows spread over all: (3,)."""
+        spread = [values[:: max(1, len(values) // sample)].astype(np.float32) for values in self.layers]
+        return torch.tensor([feature_scale(torch.from_numpy(values), norm) for values in spread])
+
+    def proposals(self, image: int, layer: str) -> Tensor:
+        """Features of the n proposals of an image: (n, D), unscaled."""
+        first = self.row[image] + len(self.regions[image]["objects"])
+        return _tensor(getattr(self.layers, layer)[first : self.row[image + 1]])
+
+    def objects(self, layer: str) -> tuple[Tensor, Tensor]:
+        """Features of the objects of all images, and their labels: (p, D), (p,)."""
+        rows = [np.arange(len(r["objects"])) + self.row[i] for i, r in enumerate(self.regions)]
+        labels = torch.cat([r["labels"] for r in self.regions])
+        return _tensor(getattr(self.layers, layer)[np.concatenate(rows).astype(int)]), labels
+
+    def positives(self, layer: str, scale: float = 1.0) -> list[Tensor]:
+        """Features of the objects of each class, K tensors (p, D); entry 0 is empty."""
+        features, labels = self.objects(layer)
+        features *= scale
+        return [features[labels == k] if k else features[:0] for k in range(self.num_classes)]
+
+    def stream(self, layer: str, scale: float = 1.0) -> Iterator[tuple[Tensor, Tensor]]:
+        """The proposals of one image after another and their overlaps with each class: one walk of an `svm.Stream`."""
+        for i, region in enumerate(self.regions):
+            yield self.proposals(i, layer) * scale, class_overlaps(region, self.num_classes)
+
+    def pairs(self, threshold: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What the regressors learn from: pool5 (m, P), boxes (m, 4), gt_boxes (m, 4), labels (m,) of m pairs.
+
+        A pair is a proposal with an IoU of `threshold` or more with an object, and the object it overlaps most.
+        """
+        parts = []
+        for i, region in enumerate(self.regions):
+            close, nearest = close_pairs(region, threshold)
+            boxes = region["proposals"][close], region["objects"][nearest]
+            parts.append((self.proposals(i, "pool5")[close], *boxes, region["labels"][nearest]))
+        return tuple(torch.cat(columns) for columns in zip(*parts, strict=True))
+
+
+def class_overlaps(region: dict[str, Tensor], num_classes: int) -> Tensor:
+    """Largest IoU of each of n proposals with an object of each class: (n, K), 0 where the image has none."""
+    iou = box_iou(region["proposals"], region["objects"])  # (n, objects)
+    overlaps = torch.zeros(len(iou), num_classes)
+    for k in region["labels"].unique().tolist():
+        overlaps[:, k] = iou[:, region["labels"] == k].amax(dim=1)
+    return overlaps
+
+
+def close_pairs(region: dict[str, Tensor], threshold: float) -> tuple[Tensor, Tensor]:
+    """Proposals of IoU >= threshold with some object, and the object that each overlaps most: indices (m,), (m,)."""
+    if not len(region["objects"]):
+        return torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)
+    overlap, nearest = box_iou(region["proposals"], region["objects"]).max(dim=1)  # (n,)
+    close = torch.nonzero(overlap >= threshold).flatten()
+    return close, nearest[close]
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.asarray(values, dtype=np.float32))

@@ -1,0 +1,105 @@
+"""The loop that every network here is trained with: AdamW, a warm-up, a cosine, a progress bar, a file to resume from.
+
+The loop knows nothing of models. It is given a *step*, a function that draws a batch and returns its losses by name.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor, nn
+from tqdm import tqdm
+
+from rcnn_lite.cache import write_atomically
+
+Step = Callable[[Generator], dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast a network learns."""
+
+    iterations: int
+    warm_up: int = 50  # iterations in which the learning rate grows from zero: AdamW's first steps are too large
+    weight_decay: float = 1e-4
+    max_norm: float = 10.0  # longer gradients are shortened to this length
+    save_every: int = 100  # so many iterations are lost at most when a run is interrupted
+
+    def factor(self, iteration: int) -> float:
+        """What the learning rates are multiplied by in iteration 0, 1, ...: a ramp to 1, then half a cosine to 0."""
+        if iteration < self.warm_up:
+            return (iteration + 1) / self.warm_up
+        rest = max(1, self.iterations - self.warm_up)
+        return 0.5 * (1 + math.cos(math.pi * (iteration - self.warm_up) / rest))
+
+
+def optimise(
+    step: Step, module: nn.Module, groups: Iterable[dict], schedule: Schedule, generator: Generator, file: Path
+) -> list[dict[str, float]]:
+    """Change `module` for `schedule.iterations` iterations so that the sum of the losses falls; returns the losses of each.
+
+    Parameters
+    ----------
+    step : generator -> losses by name. Everything random in it must come from the generator.
+    module : what is saved: all parameters that change must be its own.
+    groups : AdamW's parameter groups, each {"params": ..., "lr": ...}.
+    file : the state of the training, written every `save_every` iterations. If it is there the training goes on from
+        it, and ends with the same weights as one that was never interrupted.
+
+    Raises
+    ------
+    FloatingPointError : a loss that is not finite; it names the loss. The file keeps the last good state.
+    """
+    optimiser = torch.optim.AdamW(groups, weight_decay=schedule.weight_decay)
+    rates = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule.factor)
+    history = _resume(Path(file), module, optimiser, rates, generator)
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    bar = tqdm(total=schedule.iterations, initial=len(history), desc="training", unit="batch", disable=None)
+    while len(history) < schedule.iterations:
+        losses = step(generator)
+        history.append(_require_finite(losses, len(history)))
+        optimiser.zero_grad(set_to_none=True)
+        sum(losses.values()).backward()
+        nn.utils.clip_grad_norm_(parameters, schedule.max_norm)
+        optimiser.step()
+        rates.step()
+        bar.set_postfix({name: f"{value:.3f}" for name, value in history[-1].items()}, refresh=False)
+        bar.update()
+        if len(history) % schedule.save_every == 0 or len(history) == schedule.iterations:
+            _save(Path(file), module, optimiser, rates, generator, history)
+    bar.close()
+    return history
+
+
+def _require_finite(losses: dict[str, Tensor], iteration: int) -> dict[str, float]:
+    """The losses as numbers; FloatingPointError if one is NaN or infinite."""
+    values = {name: float(loss.detach()) for name, loss in losses.items()}
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"the loss {name!r} is {value} in iteration {iteration}: a lower learning rate may help"
+            )
+    return values
+
+
+def _save(file: Path, module, optimiser, rates, generator: Generator, history: list) -> None:
+    state = {"module": module.state_dict(), "optimiser": optimiser.state_dict(), "rates": rates.state_dict()}
+    state |= {"generator": generator.get_state(), "history": history}
+    write_atomically(file, lambda temporary: torch.save(state, temporary))
+
+
+def _resume(file: Path, module, optimiser, rates, generator: Generator) -> list[dict[str, float]]:
+    """Put everything back as it was when the file was written; the losses until then."""
+    if not file.is_file():
+        return []
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)  # runs no code
+    except (RuntimeError, EOFError, OSError) as error:
+        raise ValueError(f"{file} is damaged ({error}): remove it to start again") from error
+    module.load_state_dict(state["module"])
+    optimiser.load_state_dict(state["optimiser"])
+    rates.load_state_dict(state["rates"])
+    generator.set_state(state["generator"])
+    return state["history"]
