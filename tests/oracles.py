@@ -83,3 +83,15 @@ def graph_segmentation(levels, scale, min_size, steps):
                 a |= b
     names = {}
     return [[names.setdefault(id(component[y, x]), len(names)) for x in range(width)] for y in range(height)]
+
+
+def window_positions(height, width, window, stride, scales):
+    """All windows (x1, y1, x2, y2) of a pyramid, by trying every pixel of every level as a corner. Whole numbers only."""
+    found = []
+    for scale in scales:
+        for y in range(height // scale + 1):
+            for x in range(width // scale + 1):
+                inside = y + window[0] <= height // scale and x + window[1] <= width // scale
+                if y % stride == 0 and x % stride == 0 and inside:
+                    found.append([x * scale, y * scale, (x + window[1]) * scale, (y + window[0]) * scale])
+    return found
