@@ -1,24 +1,32 @@
-"""Warping against a loop over pixels; context exact to the pixel; one-pixel boxes; boxes outside the picture."""
+"""Warping and the two squares of appendix A against a loop over pixels; context exact to the pixel; one-pixel boxes;
+pictures of 1 x 1 and of 5,000 x 5,000; boxes outside the picture.
+"""
 
 import math
+import time
 
 import numpy as np
 import pytest
 import torch
 
-from rcnn_lite.regions.warp import warp_region, warp_regions
+from rcnn_lite.regions.warp import masked_square_regions, square_regions, warp_region, warp_regions
+
+ALL = [warp_regions, square_regions, masked_square_regions]
 
 
-def warp_slowly(image, box, size, context, fill):
-    """One warped pixel after another: where does its centre fall, and which four pixel centres surround it there?"""
+def cut_slowly(image, box, size, context, fill, shown):
+    """One warped pixel after another: where does its centre fall, and which four pixel centres surround it there?
+
+    `box` fills the middle of the result; outside `shown`, another box, and outside the image there is only `fill`.
+    """
     _, height, width = image.shape
-    x1, y1, x2, y2 = (float(v) for v in box)
-    result = torch.empty(3, size, size)
+    (x1, y1, x2, y2), result = (float(v) for v in box), torch.empty(3, size, size)
     for i in range(size):
         for j in range(size):
             y = y1 + (i + 0.5 - context) * (y2 - y1) / (size - 2 * context)
             x = x1 + (j + 0.5 - context) * (x2 - x1) / (size - 2 * context)
-            if not (0 <= x <= width and 0 <= y <= height):
+            in_image = 0 <= x <= width and 0 <= y <= height
+            if not (in_image and shown[0] <= x <= shown[2] and shown[1] <= y <= shown[3]):
                 result[:, i, j] = fill
                 continue
             top, left = math.floor(y - 0.5), math.floor(x - 0.5)
@@ -28,6 +36,34 @@ def warp_slowly(image, box, size, context, fill):
                     value += wy * wx * image[:, min(max(row, 0), height - 1), min(max(column, 0), width - 1)]
             result[:, i, j] = value
     return result
+
+
+EVERYTHING = (-math.inf, -math.inf, math.inf, math.inf)
+
+
+def warp_slowly(image, box, size, context, fill):
+    """Appendix A, column D."""
+    return cut_slowly(image, box, size, context, fill, EVERYTHING)
+
+
+def tightest_square(box):
+    """The square whose middle is the box's and whose side is the box's longer one."""
+    x1, y1, x2, y2 = box
+    grow_x, grow_y = max(0, (y2 - y1) - (x2 - x1)) / 2, max(0, (x2 - x1) - (y2 - y1)) / 2
+    return x1 - grow_x, y1 - grow_y, x2 + grow_x, y2 + grow_y
+
+
+def square_slowly(image, box, size, context, fill):
+    """Appendix A, column B."""
+    return cut_slowly(image, tightest_square(box), size, context, fill, EVERYTHING)
+
+
+def masked_square_slowly(image, box, size, context, fill):
+    """Appendix A, column C: the box may be seen, and `context` pixels of the result on each side of it."""
+    x1, y1, x2, y2 = box
+    around = context * max(x2 - x1, y2 - y1) / (size - 2 * context)
+    shown = (x1 - around, y1 - around, x2 + around, y2 + around)
+    return cut_slowly(image, tightest_square(box), size, context, fill, shown)
 
 
 @pytest.fixture
@@ -53,11 +89,92 @@ def test_equals_a_loop_over_pixels(image, box, size, context):
     torch.testing.assert_close(warp_region(image, box, size, context), expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("box", BOXES)
+@pytest.mark.parametrize(("size", "context"), [(12, 2), (9, 0), (7, 3)])
+@pytest.mark.parametrize(
+    ("fast", "slow"), [(square_regions, square_slowly), (masked_square_regions, masked_square_slowly)]
+)
+def test_squares_equal_a_loop_over_pixels(image, box, size, context, fast, slow):
+    expected = slow(image, box, size, context, image.mean(dim=(1, 2)))
+    torch.testing.assert_close(fast(image, torch.tensor([box]), size, context)[0], expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("cut", ALL)
 @pytest.mark.parametrize(("size", "context"), [(12, 2), (227, 16)])
-def test_many_at_once_equal_one_by_one(image, size, context):
-    together = warp_regions(image, torch.tensor(BOXES), size, context)
-    alone = torch.stack([warp_region(image, box, size, context) for box in BOXES])
+def test_many_at_once_equal_one_by_one(image, cut, size, context):
+    together = cut(image, torch.tensor(BOXES), size, context)
+    alone = torch.cat([cut(image, torch.tensor([box]), size, context) for box in BOXES])
     torch.testing.assert_close(together, alone, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("cut", [square_regions, masked_square_regions])
+@pytest.mark.parametrize("context", [0, 16])
+def test_of_a_square_box_all_three_are_the_same(image, cut, context):
+    squares = torch.tensor(
+        [[5.0, 4.0, 15.0, 14.0], [0.0, 0.0, 7.0, 7.0], [24.1, 13.1, 30.0, 19.0], [-3.0, 2.0, 5.0, 10.0]]
+    )
+    assert torch.equal(squares[:, 2] - squares[:, 0], squares[:, 3] - squares[:, 1])
+    torch.testing.assert_close(
+        cut(image, squares, context=context), warp_regions(image, squares, context=context), atol=0, rtol=0
+    )
+
+
+def test_a_square_by_hand():
+    """A box of 2 x 4 in columns 3, 4 and rows 2 .. 5: the square covers columns 2 .. 5, one pixel more on each side."""
+    ramp = (10.0 * torch.arange(8)[:, None] + torch.arange(8.0)).expand(
+        3, 8, 8
+    )  # pixel (y, x) is y x: row 3, column 5 is 35
+    box = torch.tensor([[3.0, 2.0, 5.0, 6.0]])
+    assert square_regions(ramp, box, size=4, context=0)[0, 0].round().tolist() == [
+        [22, 23, 24, 25],
+        [32, 33, 34, 35],
+        [42, 43, 44, 45],
+        [52, 53, 54, 55],
+    ]
+    mean = torch.full((3,), 7.0)
+    assert masked_square_regions(ramp, box, size=4, context=0, fill=mean)[0, 0].round().tolist() == [
+        [7, 23, 24, 7],
+        [7, 33, 34, 7],
+        [7, 43, 44, 7],
+        [7, 53, 54, 7],
+    ]
+    assert masked_square_regions(ramp, box, size=6, context=1, fill=mean)[0, 0].round().tolist() == [
+        [7, 12, 13, 14, 15, 7],
+        [7, 22, 23, 24, 25, 7],
+        [7, 32, 33, 34, 35, 7],
+        [7, 42, 43, 44, 45, 7],
+        [7, 52, 53, 54, 55, 7],
+        [7, 62, 63, 64, 65, 7],
+    ]
+
+
+def test_squares_keep_the_shape_of_the_box_and_the_longer_side_has_exactly_p_pixels_around_it():
+    """A 13 x 39 box in 227: the longer side fills 195 = 227 - 2 * 16 pixels, the shorter one a third of that, 65."""
+    image = torch.zeros(3, 100, 100)
+    image[:, 30:69, 40:53] = 1.0
+    box = torch.tensor([[40.0, 30.0, 53.0, 69.0]])
+    shown = square_regions(image, box)[0, 0] > 0.5
+    assert shown[:, 113].nonzero().flatten().tolist() == list(range(16, 211))
+    assert shown[113].nonzero().flatten().tolist() == list(range(81, 146))
+    filled = masked_square_regions(image + 1, box, fill=torch.zeros(3))[0, 0] > 0  # 1 and 2 in the image, 0 in the fill
+    assert filled[:, 113].nonzero().flatten().tolist() == list(range(227))
+    assert filled[113].nonzero().flatten().tolist() == list(range(81 - 16, 146 + 16))
+    bare = masked_square_regions(image + 1, box, context=0, fill=torch.zeros(3))[0, 0] > 0
+    columns = bare[113].nonzero().flatten().tolist()  # 227 / 3 = 75.67 around the middle, 113.5: 75.67 to 151.33
+    assert columns == list(range(76, 151))
+
+
+@pytest.mark.parametrize("box", BOXES)
+def test_the_masked_square_shows_what_the_square_shows_or_nothing(image, box):
+    fill = torch.full((3,), 9.0)  # no pixel of the image
+    whole, masked = (
+        cut(image, torch.tensor([box]), size=40, context=5, fill=fill)[0]
+        for cut in (square_regions, masked_square_regions)
+    )
+    different = (whole != masked).any(dim=0)
+    assert (masked[:, different] == 9).all()
+    x1, y1, x2, y2 = box
+    assert different.any() == (x2 - x1 != y2 - y1 and box != [0.0, 0.0, 30.0, 20.0])  # that one has nothing around it
 
 
 def test_context_is_exact_to_the_pixel():
@@ -114,25 +231,57 @@ def test_arrays_give_arrays(image):
     assert np.abs(warped - exact).max() < 1.1
 
 
-def test_no_boxes(image):
-    assert warp_regions(image, torch.zeros(0, 4), size=8, context=1).shape == (0, 3, 8, 8)
+@pytest.mark.parametrize("cut", ALL)
+def test_no_boxes(image, cut):
+    assert cut(image, torch.zeros(0, 4), size=8, context=1).shape == (0, 3, 8, 8)
 
 
+@pytest.mark.parametrize("cut", ALL)
+def test_a_picture_of_one_pixel(cut):
+    """All of the box shows that pixel, and around it there is only fill."""
+    pixel, fill = torch.tensor([0.25, 0.5, 0.75])[:, None, None], torch.zeros(3)
+    expected = torch.zeros(3, 227, 227)
+    expected[:, 16:211, 16:211] = pixel
+    whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
+    torch.testing.assert_close(cut(pixel, whole, fill=fill)[0], expected, atol=0, rtol=0)
+    torch.testing.assert_close(cut(pixel, whole)[0], pixel.expand(3, 227, 227), atol=0, rtol=0)  # its mean is itself
+
+
+@pytest.mark.parametrize("cut", ALL)
+def test_the_corners_of_a_huge_picture(cut):
+    """5,000 x 5,000 pixels: the last box is as exact as the first, and boxes do not copy the picture."""
+    picture = torch.zeros(3, 5000, 5000)
+    block = torch.arange(300.0).reshape(3, 10, 10) / 300
+    boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0], [4990.0, 4990.0, 5000.0, 5000.0]])
+    picture[:, :10, :10] = picture[:, 4990:, 4990:] = block
+    start = time.perf_counter()
+    crops = cut(picture, boxes.repeat(20, 1), size=10, context=0)
+    assert time.perf_counter() - start < 5
+    torch.testing.assert_close(crops, block.expand(40, 3, 10, 10), atol=1e-3, rtol=0)
+    (all_of_it,) = cut(picture, torch.tensor([[0.0, 0.0, 5000.0, 5000.0]]), size=50, context=0)
+    assert (all_of_it == 0).all()  # nothing is averaged: the samples lie between the blocks
+
+
+@pytest.mark.parametrize("cut", ALL)
 @pytest.mark.parametrize(
     "box", [[30.0, 2.0, 40.0, 9.0], [-9.0, 2.0, 0.0, 9.0], [3.0, -8.0, 9.0, -1.0], [3.0, 20.0, 9.0, 22.0]]
 )
-def test_a_box_outside_the_picture_is_named(image, box):
+def test_a_box_outside_the_picture_is_named(image, box, cut):
     boxes = torch.tensor([[1.0, 1.0, 5.0, 5.0], box])
     with pytest.raises(ValueError, match=r"boxes\[1\] lies outside the image of 20 x 30 pixels"):
-        warp_regions(image, boxes)
+        cut(image, boxes)
 
 
-def test_bad_input_is_named(image):
+@pytest.mark.parametrize("cut", ALL)
+def test_bad_input_is_named(image, cut):
     with pytest.raises(ValueError, match=r"boxes\[0\] has x2 <= x1"):
-        warp_region(image, [5.0, 1.0, 5.0, 9.0])
-    with pytest.raises(
-        ValueError, match="context must be at least 0 and less than half of size, got context=4, size=8"
-    ):
-        warp_region(image, [1.0, 1.0, 5.0, 9.0], size=8, context=4)
+        cut(image, torch.tensor([[5.0, 1.0, 5.0, 9.0]]))
+    box = torch.tensor([[1.0, 1.0, 5.0, 9.0]])
+    for context in (4, -1):
+        sentence = f"context must be at least 0 and less than half of size, got context={context}, size=8"
+        with pytest.raises(ValueError, match=sentence):
+            cut(image, box, size=8, context=context)
     with pytest.raises(ValueError, match=r"image must be a float tensor \(3, H, W\), got torch.uint8 \(3, 4, 4\)"):
-        warp_region(torch.zeros(3, 4, 4, dtype=torch.uint8), [1.0, 1.0, 2.0, 2.0])
+        cut(torch.zeros(3, 4, 4, dtype=torch.uint8), box)
+    with pytest.raises(ValueError, match=r"boxes must have shape \(N, 4\), got \(4,\)"):
+        cut(image, box[0])
