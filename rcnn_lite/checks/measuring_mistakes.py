@@ -11,7 +11,7 @@ import numpy as np
 from rcnn_lite.checks.mistakes import MISTAKES, Mistake, mistake, mistakes
 from rcnn_lite.evaluation import average_precision
 from rcnn_lite.evaluation.inputs import detection_arrays, image_pairs
-from rcnn_lite.evaluation.voc import WRONG, _judge, _judge_image, _Judged
+from rcnn_lite.evaluation.voc import WRONG, _judge, judge_image, _Judged
 
 __all__ = ["mistake", "mistakes"]
 
@@ -35,7 +35,7 @@ def verdicts_without_claims(found, truth, difficult, iou_threshold) -> np.ndarra
     verdicts = np.full(len(found["labels"]), WRONG)
     for n in range(len(verdicts)):
         alone = {key: values[n : n + 1] for key, values in found.items()}
-        verdicts[n] = _judge_image(alone, truth, difficult, iou_threshold)[0]
+        verdicts[n] = judge_image(alone, truth, difficult, iou_threshold)[0]
     return verdicts
 
 
@@ -70,7 +70,7 @@ _TABLE = (
     Mistake(
         "claims_forgotten",
         "An object can be claimed again and again: duplicates count as right.",
-        {"evaluation.voc._judge_image": verdicts_without_claims},
+        {"evaluation.voc.judge_image": verdicts_without_claims},
     ),
     Mistake(
         "envelope_forgotten",

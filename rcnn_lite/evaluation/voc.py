@@ -85,14 +85,14 @@ def _judge(detections, targets, iou_threshold: float, num_classes: int | None) -
         difficult = truth["difficult"] | truth["iscrowd"]
         labels.append(found["labels"])
         scores.append(found["scores"])
-        verdicts.append(_judge_image(found, truth, difficult, iou_threshold))
+        verdicts.append(judge_image(found, truth, difficult, iou_threshold))
         object_labels.append(truth["labels"][~difficult])
     labels, scores, verdicts = np.concatenate(labels), np.concatenate(scores), np.concatenate(verdicts)
     order = np.argsort(-scores, kind="stable")
     return _Judged(labels[order], scores[order], verdicts[order], np.concatenate(object_labels))
 
 
-def _judge_image(found: dict, truth: dict, difficult: np.ndarray, iou_threshold: float) -> np.ndarray:
+def judge_image(found: dict, truth: dict, difficult: np.ndarray, iou_threshold: float) -> np.ndarray:
     """Verdicts (N,) on the detections of one image. Among equal overlaps the first object is taken."""
     verdicts = np.full(len(found["labels"]), WRONG)
     if len(truth["labels"]) == 0:
