@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rcnn_lite import __version__, course
 
-MODELS = ("rcnn",)  # those of models.recipes, named here so that --help need not load torch
+MODELS = ("rcnn", "hog", "regression")  # those of models.recipes, named here so that --help need not load torch
 DESCRIPTION = "Detectors of the R-CNN family, from selective search to Mask R-CNN."
 EPILOG = """\
 examples:
@@ -55,8 +55,9 @@ def _add_train(commands) -> None:
     train = commands.add_parser(
         "train",
         help="train a detector",
-        description="Train a detector and measure it on the test split. Stages that RUN already holds are not "
-        "repeated, so an interrupted training goes on when the same command is given again.",
+        description="Train a detector and measure it on the test split. The stages of rcnn that RUN already holds are "
+        "not repeated, so an interrupted training goes on when the same command is given again; hog and regression "
+        "take a few minutes and start anew.",
     )
     train.add_argument("--model", choices=MODELS, required=True, help="which detector")
     train.add_argument("--data", choices=("scenes",), default="scenes", help="what to train on (default: %(default)s)")
@@ -74,6 +75,10 @@ def _add_train(commands) -> None:
     )
     train.add_argument("--size", type=_count, metavar="S", help="side of a warped region in pixels (default: 96)")
     train.add_argument("--proposals", type=_count, metavar="N", help="regions looked at in a picture (default: 300)")
+    train.add_argument(
+        "--finetune", type=_whole, metavar="N", help="batches of fine-tuning of rcnn's network (default: 600; 0: none)"
+    )
+    train.add_argument("--layer", metavar="NAME", help="what rcnn's SVMs see: pool5, fc6 or fc7 (default: fc6)")
     _add_device(train)
     train.set_defaults(run=run_train)
 
@@ -137,6 +142,10 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _whole(text: str) -> int:
+    return 0 if text == "0" else _count(text)
+
+
 def run_train(args: argparse.Namespace) -> int:
     """`rcnn-lite train`."""
     from rcnn_lite.checkpoints import save_checkpoint
@@ -145,7 +154,7 @@ def run_train(args: argparse.Namespace) -> int:
     from rcnn_lite.models.recipes import RECIPES, Order
 
     data = Scenes("train", n=args.images, seed=args.seed)
-    order = Order(args.out, args.seed, args.backbone, args.size, args.proposals, args.device)
+    order = Order(args.out, args.seed, args.backbone, args.size, args.proposals, args.finetune, args.layer, args.device)
     model, training = RECIPES[args.model](data, order)
     metrics, _ = measure(model, Scenes("test", n=args.test_images, seed=args.seed))
     tensors, description = model.to_checkpoint()

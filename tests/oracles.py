@@ -86,7 +86,7 @@ def graph_segmentation(levels, scale, min_size, steps):
 
 
 def window_positions(height, width, window, stride, scales):
-    """All windows (x1, y1, x2, y2) of a pyramid, by trying every pixel of every level as a corner. Whole numbers only."""
+    """All windows (x1, y1, x2, y2) of a pyramid, by trying every pixel of every level. Whole numbers only."""
     found = []
     for scale in scales:
         for y in range(height // scale + 1):

@@ -99,7 +99,7 @@ def quick_scenes(monkeypatch):
 def test_train_evaluate_and_resume(tmp_path, capsys):
     """Three scenes, crops of 32 pixels: train; train again (nothing is repeated); evaluate and keep the detections."""
     run, kept = tmp_path / "run", tmp_path / "kept.safetensors"
-    command = ["train", "--model", "rcnn", "--out", str(run), "--images", "3", "--test-images", "2"]
+    command = ["train", "--model", "rcnn", "--out", str(run), "--images", "3", "--test-images", "2", "--finetune", "2"]
     command += ["--size", "32", "--proposals", "30"]
     assert cli.main(command) == 0
     tensors, note = load_checkpoint(run / "rcnn.safetensors")
@@ -121,6 +121,24 @@ def test_train_evaluate_and_resume(tmp_path, capsys):
     assert metadata["classes"][0] == "background"
     assert cli.main(command[:-1] + ["20"]) == 1  # other settings in the same folder
     assert "holds a run that differs in settings" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["hog", "regression"])
+def test_models_without_proposals_train_evaluate_and_detect(name, tmp_path, pictures, capsys):
+    run, kept = tmp_path / "run", tmp_path / "kept.safetensors"
+    command = ["train", "--model", name, "--out", str(run), "--images", "3", "--test-images", "2", "--finetune", "2"]
+    assert cli.main(command) == 0
+    _, note = load_checkpoint(run / f"{name}.safetensors")
+    assert (note["model"], note["seed"], note["metrics"]["images"]) == (name, 0, 2)
+    assert note["command"].startswith(f"rcnn-lite train --model {name} --out ")
+    assert note["rounds"] if name == "hog" else note["lambda"] in (10, 100, 1000, 10000, 100000)
+    model = ["--checkpoint", str(run / f"{name}.safetensors")]
+    assert cli.main(["evaluate", *model, "--images", "2", "--save-detections", str(kept)]) == 0
+    assert [set(r) for r in load_records(kept)[0]] == [{"boxes", "labels", "scores"}] * 2
+    assert cli.main(["detect", str(pictures / "good.png"), *model, "--out", str(tmp_path / "found")]) == 0
+    capsys.readouterr()
+    assert cli.main([*command, "--proposals", "9"]) == 1
+    assert f"--proposals means nothing to --model {name}" in capsys.readouterr().err
 
 
 def test_interrupted_training_says_how_to_go_on(monkeypatch, capsys, tmp_path):

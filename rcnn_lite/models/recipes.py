@@ -20,20 +20,53 @@ class Order:
     backbone: str = "lite0"
     size: int | None = None  # side of a warped region
     proposals: int | None = None  # regions looked at in a picture
+    finetune: int | None = None  # batches of fine-tuning
+    layer: str | None = None  # what the SVMs see
     device: str = "cpu"
 
 
 def train_rcnn(data, order: Order) -> tuple[nn.Module, dict]:
     """R-CNN: see `rcnn_training`."""
     from rcnn_lite.models.backbone import build_backbone
+    from rcnn_lite.models.finetuning import FinetuningSettings
     from rcnn_lite.models.rcnn import RCNN, RCNNSettings
     from rcnn_lite.models.rcnn_training import RCNNTraining, train
 
     chosen = {"max_proposals": order.proposals} if order.proposals else {}
     if order.size:
         chosen |= {"size": order.size, "context": round(order.size * 16 / 227)}  # the paper's share of context
+    if order.layer:
+        chosen |= {"layer": order.layer}
     model = RCNN(build_backbone(order.backbone).to(order.device), data.classes, RCNNSettings(**chosen))
-    return model, {"rounds": train(model, data, order.folder, RCNNTraining(seed=order.seed))}
+    tuning = FinetuningSettings() if order.finetune is None else FinetuningSettings(iterations=order.finetune)
+    return model, {"rounds": train(model, data, order.folder, RCNNTraining(tuning, seed=order.seed))}
 
 
-RECIPES = {"rcnn": train_rcnn}
+def train_hog(data, order: Order) -> tuple[nn.Module, dict]:
+    """HOG templates on an image pyramid: see `hog_training`. It has no stages to resume."""
+    from rcnn_lite.models.hog_training import HOGTraining, train
+
+    _refuse(order, "hog", "backbone", "size", "proposals", "finetune", "layer", "device")
+    model, rounds = train(data, HOGTraining(seed=order.seed))
+    return model, {"rounds": rounds}
+
+
+def train_regression(data, order: Order) -> tuple[nn.Module, dict]:
+    """Localisation as plain regression: see `regression_training`. It has no stages to resume, and nothing random."""
+    from rcnn_lite.models.backbone import build_backbone
+    from rcnn_lite.models.regression_only import RegressionOnly
+    from rcnn_lite.models.regression_training import train
+
+    _refuse(order, "regression", "size", "proposals", "finetune", "layer")
+    model = RegressionOnly(build_backbone(order.backbone).to(order.device), data.classes)
+    return model, train(model, data)
+
+
+def _refuse(order: Order, model: str, *options: str) -> None:
+    """A choice that the model does not have is an error, not silence."""
+    for option in options:
+        if getattr(order, option) != getattr(Order(order.folder), option):
+            raise ValueError(f"--{option} means nothing to --model {model}")
+
+
+RECIPES = {"rcnn": train_rcnn, "hog": train_hog, "regression": train_regression}

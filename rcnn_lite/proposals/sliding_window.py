@@ -137,8 +137,17 @@ def pyramid(image: Tensor, scales: Sequence[float]) -> list[Tensor]:
             level = F.interpolate(
                 image[None], scale_factor=factor, mode="bilinear", antialias=True, recompute_scale_factor=False
             )
-            levels.append(level[0])
+            levels.append(settle(level[0]))
     return levels
+
+
+def settle(image: Tensor) -> Tensor:
+    """Values in [0, 1] rounded to 1/256 of an 8-bit step: what was of one colour before it was resized is so again.
+
+    Resizing leaves differences of 1e-8 in a flat area, and features that look at directions only, whatever the
+    contrast, see edges there.
+    """
+    return (image * (255 * 256)).round() / (255 * 256)
 
 
 def _require_positive(window: Sequence[float], stride: float, scales: Sequence[float]) -> None:

@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from skimage.feature import hog
 from torch import Tensor
 
+from rcnn_lite.proposals.sliding_window import settle
+
 DIRECTIONS = 9  # section 6.3: finer than 9 brings nothing; a direction and its opposite are the same
 BLOCK_CELLS = 2  # section 6.4: 2 x 2 or 3 x 3 cells
 CHANNELS = BLOCK_CELLS * BLOCK_CELLS * DIRECTIONS
@@ -58,4 +60,4 @@ def hog_of_box(image: Tensor, box: Tensor, shape: tuple[int, int], cell: int) ->
     x = torch.arange(left, right).clamp(0, image.shape[2] - 1)
     size = ((rows + 2) * cell, (columns + 2) * cell)
     crop = F.interpolate(image[None, :, y][..., x], size, mode="bilinear", antialias=True)[0]
-    return hog_blocks(crop, cell)[:, 1:-1, 1:-1]
+    return hog_blocks(settle(crop), cell)[:, 1:-1, 1:-1]

@@ -1,4 +1,4 @@
-"""Sliding windows: positions by hand and by trying every pixel, levels whose points are where the boxes say they are."""
+"""Sliding windows: positions by hand and by trying every pixel, and levels that show what the boxes say they show."""
 
 import pytest
 import torch
@@ -123,3 +123,10 @@ def test_shrinking_smooths():
     stripes = (torch.arange(96) % 2).float().expand(3, 96, 96)
     level = pyramid(stripes, [3.0])[0]
     assert float((level - 0.5).abs()[:, 2:-2, 2:-2].max()) < 0.1
+
+
+def test_a_flat_picture_stays_flat():
+    for value in (0.3, 77 / 255, 1.0):
+        for level in pyramid(torch.full((3, 64, 64), value), [0.7, 1.26, 3.3]):
+            assert len(level.unique()) == 1
+            assert float(level[0, 0, 0]) == pytest.approx(value, abs=1e-5)

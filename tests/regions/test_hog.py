@@ -29,8 +29,8 @@ def block_by_loops(image, top, left, cell):
 
 
 def test_a_vertical_edge_by_hand():
-    """8 x 8 pixels in cells of 4: one block. Left half black, right half white: columns 3 and 4 have the gradient (1, 0),
-    direction 0. So in each of the four cells all votes are for direction 0 and equal: each 1 / 2.
+    """8 x 8 pixels in cells of 4: one block. Left half black, right half white: columns 3 and 4 have the gradient
+    (1, 0), direction 0. So in each of the four cells all votes are for direction 0, and all four are 1 / 2.
     """
     image = torch.zeros(3, 8, 8)
     image[:, :, 4:] = 1.0
@@ -78,7 +78,7 @@ def test_a_box_on_the_grid_gives_the_blocks_of_the_map(generator):
     image = torch.rand(3, 40, 48, generator=generator)
     shared = hog_blocks(image, 4)[:, 2:7, 3:7]
     alone = hog_of_box(image, torch.tensor([12.0, 8.0, 32.0, 32.0]), shape=(6, 5), cell=4)
-    torch.testing.assert_close(alone, shared, rtol=0, atol=1e-6)
+    torch.testing.assert_close(alone, shared, rtol=0, atol=1e-4)  # pixels were rounded to 1/256 of a step
 
 
 def test_a_box_at_the_border_sees_the_last_pixels_go_on():
