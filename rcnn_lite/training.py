@@ -4,6 +4,7 @@ The loop knows nothing of models. It is given a *step*, a function that draws a 
 """
 
 import math
+import pickle
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ class Schedule:
 def optimise(
     step: Step, module: nn.Module, groups: Iterable[dict], schedule: Schedule, generator: Generator, file: Path
 ) -> list[dict[str, float]]:
-    """Change `module` for `schedule.iterations` iterations so that the sum of the losses falls; returns the losses of each.
+    """Change `module` so that the sum of the losses falls; returns the losses of each of `schedule.iterations`.
 
     Parameters
     ----------
@@ -50,7 +51,8 @@ def optimise(
 
     Raises
     ------
-    FloatingPointError : a loss that is not finite; it names the loss. The file keeps the last good state.
+    FloatingPointError : a loss, or its gradient, that is not finite; it names the loss. The file keeps the last good
+        state.
     """
     optimiser = torch.optim.AdamW(groups, weight_decay=schedule.weight_decay)
     rates = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule.factor)
@@ -59,10 +61,11 @@ def optimise(
     bar = tqdm(total=schedule.iterations, initial=len(history), desc="training", unit="batch", disable=None)
     while len(history) < schedule.iterations:
         losses = step(generator)
-        history.append(_require_finite(losses, len(history)))
+        history.append(_require_finite("loss", losses, len(history)))
         optimiser.zero_grad(set_to_none=True)
         sum(losses.values()).backward()
-        nn.utils.clip_grad_norm_(parameters, schedule.max_norm)
+        length = nn.utils.clip_grad_norm_(parameters, schedule.max_norm)
+        _require_finite("gradient of", {" + ".join(losses): length}, len(history) - 1)
         optimiser.step()
         rates.step()
         bar.set_postfix({name: f"{value:.3f}" for name, value in history[-1].items()}, refresh=False)
@@ -73,13 +76,13 @@ def optimise(
     return history
 
 
-def _require_finite(losses: dict[str, Tensor], iteration: int) -> dict[str, float]:
-    """The losses as numbers; FloatingPointError if one is NaN or infinite."""
-    values = {name: float(loss.detach()) for name, loss in losses.items()}
+def _require_finite(what: str, tensors: dict[str, Tensor], iteration: int) -> dict[str, float]:
+    """The tensors as numbers; FloatingPointError if one is NaN or infinite."""
+    values = {name: float(tensor.detach()) for name, tensor in tensors.items()}
     for name, value in values.items():
         if not math.isfinite(value):
             raise FloatingPointError(
-                f"the loss {name!r} is {value} in iteration {iteration}: a lower learning rate may help"
+                f"the {what} {name!r} is {value} in iteration {iteration}: a lower learning rate may help"
             )
     return values
 
@@ -96,7 +99,7 @@ def _resume(file: Path, module, optimiser, rates, generator: Generator) -> list[
         return []
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)  # runs no code
-    except (RuntimeError, EOFError, OSError) as error:
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
         raise ValueError(f"{file} is damaged ({error}): remove it to start again") from error
     module.load_state_dict(state["module"])
     optimiser.load_state_dict(state["optimiser"])

@@ -28,7 +28,8 @@ def pack_difference(weights: dict[str, Tensor], reference: dict[str, Tensor]) ->
         if not change.any():
             continue
         largest = change.abs().flatten(1).amax(dim=1) if change.ndim > 1 else change.abs()  # (O,)
-        largest = largest.clamp(min=1e-4).half().float().reshape(-1, *[1] * (change.ndim - 1))  # (O, 1, ...)
+        largest = largest.clamp(min=1e-4).half().float()
+        largest = largest.reshape(largest.shape + (1,) * (change.ndim - 1))  # (O, 1, ...)
         packed[name] = (change / largest * LEVELS).round().clamp(-LEVELS, LEVELS).to(torch.int8)
         packed[f"{name}/largest"] = largest
     return packed
