@@ -6,6 +6,7 @@ layer, in half precision and memory-mapped, so that only what is looked at is in
 Notation: K classes with background, n proposals of one image.
 """
 
+import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,12 @@ class FeatureStore:
         if not fits:
             self.done.unlink(missing_ok=True)
         return np.memmap(file, np.float16, "r+" if fits else "w+", shape=(rows, columns))
+
+    def part(self, first: int, last: int) -> "FeatureStore":
+        """The images `first` to `last` - 1 of this store, filled already: a view, nothing is copied."""
+        view = copy.copy(self)
+        view.regions, view.row = self.regions[first:last], self.row[first : last + 1]
+        return view
 
     @torch.inference_mode()
     def fill(self, model, dataset, every: int = 10) -> None:

@@ -56,8 +56,8 @@ def train(model: RCNN, dataset, folder: str | Path, settings: RCNNTraining = RCN
     """
     folder = Path(folder)
     _claim(folder, model, dataset, settings)
-    regions = _regions(model, dataset, folder / "regions.safetensors", settings)
-    _network(model, dataset, regions, folder, settings)
+    regions = propose(model, dataset, folder / "regions.safetensors", settings)
+    fine_tune(model, dataset, regions, folder, settings)
     store = FeatureStore(folder / "features", regions, model.layer_sizes, len(model.classes))
     store.fill(model, dataset)
     model.scales.copy_(store.scales(settings.feature_norm))
@@ -79,7 +79,7 @@ def _claim(folder: Path, model: RCNN, dataset, settings: RCNNTraining) -> None:
     write_atomically(file, lambda temporary: temporary.write_text(json.dumps(what, indent=1)))
 
 
-def _regions(model: RCNN, dataset, file: Path, settings: RCNNTraining) -> list[dict[str, Tensor]]:
+def propose(model: RCNN, dataset, file: Path, settings: RCNNTraining) -> list[dict[str, Tensor]]:
     """Stage 1, proposals: for each image the usable ones, and boxes and labels of its objects (crowds left out)."""
     if not file.is_file():
         records = []
@@ -94,7 +94,7 @@ def _regions(model: RCNN, dataset, file: Path, settings: RCNNTraining) -> list[d
     return load_records(file)[0]
 
 
-def _network(model: RCNN, dataset, regions: list[dict[str, Tensor]], folder: Path, settings: RCNNTraining) -> None:
+def fine_tune(model: RCNN, dataset, regions: list[dict[str, Tensor]], folder: Path, settings: RCNNTraining) -> None:
     """Stage 2: fine-tune the network; what it changed is packed at once, so that all later stages see what ships."""
     file, tuning = folder / "network.safetensors", settings.finetuning
     if not tuning.iterations:

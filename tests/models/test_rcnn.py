@@ -15,9 +15,9 @@ from rcnn_lite.checkpoints import load_checkpoint, load_records, save_checkpoint
 from rcnn_lite.evaluation import evaluate_voc
 from rcnn_lite.heads.svm import SVMSettings
 from rcnn_lite.models.backbone import Backbone, build_backbone
-from rcnn_lite.models.rcnn import RCNN, RCNNSettings
 from rcnn_lite.models.feature_store import FeatureStore, class_overlaps
 from rcnn_lite.models.finetuning import FinetuningSettings
+from rcnn_lite.models.rcnn import RCNN, RCNNSettings
 from rcnn_lite.models.rcnn_training import RCNNTraining, train
 from rcnn_lite.models.stopwatch import Stopwatch
 
