@@ -65,7 +65,14 @@ _TABLE = (
     ),
 )
 MISTAKES: dict[str, Mistake] = {each.name: each for each in _TABLE}
-MORE = ("measuring_mistakes", "before_mistakes", "searching_mistakes", "warping_mistakes", "mining_mistakes")
+MORE = (
+    "measuring_mistakes",
+    "before_mistakes",
+    "searching_mistakes",
+    "warping_mistakes",
+    "mining_mistakes",
+    "regressing_mistakes",
+)
 """Modules beside this one that add theirs when they are imported; that happens when mistakes are first asked for."""
 
 
