@@ -14,6 +14,12 @@ from torch import nn
 from rcnn_lite.training import Schedule, optimise
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+class PowerCut(Exception):
+    """Something that no training loop expects."""
+
+
 QUICK = Schedule(iterations=10, warm_up=3, save_every=3)
 
 
@@ -34,7 +40,7 @@ def noisy_run(file, schedule=QUICK, stop_at=None, seed=0):
     def step(generator):
         calls.append(1)
         if stop_at is not None and len(calls) == stop_at:
-            raise KeyboardInterrupt
+            raise PowerCut
         x = torch.randn(8, 3, generator=generator)
         error = module(x) - x.sum(dim=1, keepdim=True)
         return {"squares": (error**2).mean(), "size": 0.01 * (module.weight**2).sum()}
@@ -113,7 +119,7 @@ def test_long_gradients_are_shortened(tmp_path):
 @pytest.mark.parametrize("stop_at", [1, 2, 5, 7, 10])
 def test_an_exception_in_the_middle_of_a_step_costs_nothing(tmp_path, stop_at):
     whole, losses, generator = noisy_run(tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(PowerCut):
         noisy_run(tmp_path / "cut", stop_at=stop_at)
     resumed, history, other = noisy_run(tmp_path / "cut")
     assert torch.equal(weights(whole), weights(resumed))
@@ -123,9 +129,9 @@ def test_an_exception_in_the_middle_of_a_step_costs_nothing(tmp_path, stop_at):
 
 def test_a_resumed_run_takes_up_where_the_file_ends(tmp_path):
     """Saved after 3, 6, 9 and 10 iterations: a run that stops in its eighth has two to repeat."""
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(PowerCut):
         noisy_run(tmp_path / "cut", stop_at=8)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(PowerCut):
         noisy_run(tmp_path / "cut", stop_at=4)  # 7, 8, 9; stops in the tenth
     assert len(torch.load(tmp_path / "cut", weights_only=True)["history"]) == 9
     _, history, _ = noisy_run(tmp_path / "cut", stop_at=2)  # one is left
