@@ -135,11 +135,31 @@ def test_agrees_with_scikit_image(name, scale):
     assert (theirs & near_ours).sum() / theirs.sum() > 0.9
 
 
-def test_one_colour_one_pixel_and_grey():
-    assert felzenszwalb(np.full((30, 40, 3), 7, np.uint8)).max() == 0
-    assert felzenszwalb(np.zeros((1, 1, 3), np.uint8)).tolist() == [[0]]
+@pytest.mark.parametrize("size", [(30, 40), (1, 1), (1, 9)])
+@pytest.mark.parametrize("channels", [(), (1,), (3,), (4,)])
+def test_one_colour_is_one_segment(size, channels):
+    for colour in (0, 7, 255):
+        labels = felzenszwalb(np.full((*size, *channels), colour, np.uint8))
+        assert labels.dtype == np.int32
+        assert labels.tolist() == np.zeros(size, int).tolist()
+
+
+def test_grey_may_have_an_axis_of_channels_or_none():
     grey = textured((30, 30), seed=5)[:, :, 0]
-    assert np.array_equal(felzenszwalb(grey, 50, 0.8, 5), felzenszwalb(grey[:, :, None], 50, 0.8, 5))
+    labels = felzenszwalb(grey, 50, 0.8, 5)
+    assert labels.max() > 5
+    assert np.array_equal(labels, felzenszwalb(grey[:, :, None], 50, 0.8, 5))
+
+
+def test_alpha_is_a_channel_like_the_others():
+    """An even one changes nothing; a border in it is a border of segments."""
+    image = textured((30, 30), seed=6)
+    labels = felzenszwalb(image, 50, 0.8, 5)
+    assert labels.max() > 5
+    even, halves = np.full((30, 30), 200, np.uint8), np.repeat(np.uint8([[0, 255]]), 15, axis=1).repeat(30, axis=0)
+    assert np.array_equal(felzenszwalb(np.dstack((image, even)), 50, 0.8, 5), labels)
+    divided = felzenszwalb(np.dstack((image, halves)), 50, 0, 5)
+    assert not set(divided[:, :15].ravel()) & set(divided[:, 15:].ravel())
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Selective search as a whole: boxes, order, determinism, odd pictures, and recall on photographs."""
 
 import importlib.resources
-import time
 
 import numpy as np
 import pytest
@@ -127,6 +126,11 @@ def test_one_colour_gives_the_whole_picture(size, mode):
     assert boxes.tolist() == [[0, 0, size[1], size[0]]]
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1, 1), (1, 1, 4), (9, 12), (9, 12, 1), (9, 12, 4)])
+def test_one_colour_in_grey_or_with_alpha(shape):
+    assert selective_search(np.full(shape, 90, np.uint8)).tolist() == [[0, 0, shape[1], shape[0]]]
+
+
 @pytest.mark.parametrize("size", [(1, 200), (200, 1), (1, 3000)])
 def test_a_line_of_pixels(size):
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
@@ -158,11 +162,9 @@ def test_a_large_picture_is_searched_at_the_working_size():
 
 
 def test_noise_of_25_million_pixels():
+    """Its time and memory are measured in test_large_pictures.py."""
     image = np.random.default_rng(0).integers(0, 256, (5000, 5000, 3), dtype=np.uint8)
-    selective_search(image[:64, :64])  # compiles
-    start = time.perf_counter()
     boxes = selective_search(image)
-    assert time.perf_counter() - start < 20
     assert len(boxes) > 100
     assert boxes.max() == 5000
 
