@@ -35,7 +35,7 @@ class HOGTraining:
     root_cells: int = 36  # area of a template; section 6.4: 8 x 16 cells for pedestrians
     svm: SVMSettings = field(
         default_factory=lambda: SVMSettings(C=0.01, positive_weight=1.0, max_new=1000, max_rounds=2)
-    )  # section 4: C = 0.01, one round of hard examples
+    )  # section 6.6: C = 0.01; section 4: hard examples, one round
     max_per_image: int = 20  # hard negatives of a class from one picture, so that no picture has all of them
     seed: int = 0
 
