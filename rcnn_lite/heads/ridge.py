@@ -77,6 +77,9 @@ def fit_box_regressors(
 
     A class without pairs (and the background, row 0) keeps its boxes as they are.
     """
+    if not len(features) == len(boxes) == len(gt_boxes) == len(labels):
+        counts = f"{len(features)}, {len(boxes)}, {len(gt_boxes)} and {len(labels)}"
+        raise ValueError(f"features, boxes, gt_boxes and labels must have one row a pair, got {counts}")
     if len(labels) and not (int(labels.min()) >= 1 and int(labels.max()) < num_classes):
         raise ValueError(f"labels must lie in 1 .. {num_classes - 1}, got {int(labels.min())} .. {int(labels.max())}")
     targets = encode_boxes(gt_boxes, boxes)  # (N, 4), equations 6 - 9

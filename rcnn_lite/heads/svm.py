@@ -74,11 +74,14 @@ def fit_svms(positives: list[Tensor], negatives: list[Tensor], settings: SVMSett
     """One linear SVM for each class: lists of K tensors (p, D) and (m, D) -> LinearSVMs. Entry 0 of both is ignored.
 
     A class without positives gets bias -inf: it never fires. A class with positives but no negatives fires always, with
-    score 1, the margin.
+    score 1, the margin. ValueError for lists of different lengths, and features of different sizes or not finite.
     """
     if len(positives) != len(negatives):
         raise ValueError(f"there are positives for {len(positives)} classes and negatives for {len(negatives)}")
     size = positives[0].shape[1]
+    for name, values in (("positives", positives), ("negatives", negatives)):
+        for k, features in enumerate(values[1:], start=1):
+            _require_features(features, size, f"{name}[{k}]")
     weight, bias = torch.zeros(len(positives), size), torch.full((len(positives),), -float("inf"))
     for k in range(1, len(positives)):
         if len(positives[k]) and len(negatives[k]):
@@ -119,7 +122,7 @@ def mine_hard_negatives(
     held = [set(n.rows.tolist()) for n in known] if known else [set()] * classes
     found = [_Hardest(settings.max_new, size) for _ in range(classes)]
     start = 0
-    for features, overlaps in stream():
+    for features, overlaps in _walk(stream, classes, size):
         scores = svms.scores(features)  # (n, K)
         hard = (overlaps < settings.negative_iou) & (scores > settings.hard_score)  # (n, K)
         for k in hard.any(dim=0).nonzero().flatten().tolist():
@@ -127,6 +130,24 @@ def mine_hard_negatives(
             found[k].add(features[rows], torch.tensor(rows, dtype=torch.int64) + start, scores[rows, k])
         start += len(features)
     return [hardest.finish() for hardest in found]
+
+
+def _walk(stream: Stream, classes: int, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """One walk, in which each image is checked: features (n, D) that are finite, overlaps (n, K)."""
+    for image, (features, overlaps) in enumerate(stream()):
+        _require_features(features, size, f"the features of image {image}")
+        if overlaps.shape != (len(features), classes):
+            expected, got = (len(features), classes), tuple(overlaps.shape)
+            raise ValueError(f"the overlaps of image {image} must have shape {expected}, got {got}")
+        yield features, overlaps
+
+
+def _require_features(features: Tensor, size: int, name: str) -> None:
+    if features.ndim != 2 or features.shape[1] != size:
+        raise ValueError(f"{name} must have shape (n, {size}), got {tuple(features.shape)}")
+    if not torch.isfinite(features.sum()) and not torch.isfinite(features).all():  # the sum alone needs no memory
+        row = int(torch.nonzero(~torch.isfinite(features))[0, 0])
+        raise ValueError(f"{name}: row {row} holds a value that is not finite")
 
 
 class _Hardest:
@@ -184,7 +205,7 @@ def _random_negatives(stream: Stream, num_classes: int, size: int, settings: SVM
     """Up to `first_per_image` negatives of each class from each image, where there are so many."""
     generator = torch.Generator().manual_seed(seed)
     chunks, start = [[] for _ in range(num_classes)], 0
-    for features, overlaps in stream():
+    for features, overlaps in _walk(stream, num_classes, size):
         order = torch.randperm(len(features), generator=generator)
         for k in range(1, num_classes):
             rows = order[overlaps[order, k] < settings.negative_iou][: settings.first_per_image]

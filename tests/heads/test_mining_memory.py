@@ -25,8 +25,8 @@ import torch
 from rcnn_lite.heads.svm import SVMSettings, fit_svms, train_svms
 from rcnn_lite.models.feature_store import FeatureStore
 
-IMAGES, PROPOSALS, SIZE, CLASSES, MB = 60, 1200, 1024, 3, 2**20
-CAP = 64 * MB  # on top of what Python and the libraries hold already
+IMAGES, PROPOSALS, SIZE, CLASSES, MB = 150, 600, 1024, 3, 2**20
+CAP = 80 * MB  # on top of what Python and the libraries hold already
 SETTINGS = SVMSettings(max_new=300, first_per_image=2)
 
 

@@ -81,6 +81,11 @@ def test_bad_input_is_named():
         fit_ridge(torch.zeros(3, 2), torch.zeros(3, 4), lam=-1)
     with pytest.raises(ValueError, match=r"labels must lie in 1 .. 2, got 0 .. 2"):
         fit_box_regressors(torch.zeros(2, 3), torch.zeros(2, 4), torch.zeros(2, 4), torch.tensor([0, 2]), 3)
+    with pytest.raises(ValueError, match="must have one row a pair, got 3, 2, 2 and 2"):
+        fit_box_regressors(torch.zeros(3, 3), torch.zeros(2, 4), torch.zeros(2, 4), torch.tensor([1, 2]), 3)
+    flat = torch.tensor([[0.0, 0.0, 5.0, 5.0], [3.0, 0.0, 3.0, 5.0]])
+    with pytest.raises(ValueError, match=r"reference\[1\] has x2 <= x1"):
+        fit_box_regressors(torch.zeros(2, 3), flat, flat[:1].expand(2, 4), torch.tensor([1, 2]), 3)
 
 
 def test_each_class_learns_its_own_movement(generator):
@@ -115,3 +120,26 @@ def test_deltas_do_not_depend_on_scale_and_place(generator):
     here = fit_box_regressors(features, boxes, gt_boxes, labels, 2, lam=1.0)
     there = fit_box_regressors(features, 8 * boxes + 64, 8 * gt_boxes + 64, labels, 2, lam=1.0)
     torch.testing.assert_close(here.weight, there.weight, atol=1e-5, rtol=1e-4)
+
+
+def test_classes_without_pairs_and_no_pairs_at_all(generator):
+    """One pair of class 2: with lambda it gives a bias, its own movement; the others stay."""
+    box, moved = torch.tensor([[0.0, 0.0, 10.0, 10.0]]), torch.tensor([[5.0, 0.0, 15.0, 10.0]])
+    maps = fit_box_regressors(torch.randn(1, 6, generator=generator), box, moved, torch.tensor([2]), num_classes=4)
+    assert not maps.weight.any()
+    assert maps.bias.tolist() == [[0, 0, 0, 0], [0, 0, 0, 0], [0.5, 0, 0, 0], [0, 0, 0, 0]]
+    nothing = torch.zeros(0, 4)
+    maps = fit_box_regressors(torch.zeros(0, 6), nothing, nothing, torch.zeros(0, dtype=torch.int64), num_classes=4)
+    assert maps.weight.shape == (4, 6, 4)
+    assert not maps.weight.any()
+    assert maps.predict(torch.zeros(0, 6)).shape == (4, 0, 4)
+
+
+def test_both_systems_give_the_same_solution(generator):
+    """With one pair fewer or more than features the code solves N or D equations; both must be the ridge solution."""
+    X, Y = torch.randn(9, 8, generator=generator).double(), torch.randn(9, 4, generator=generator).double()
+    for pairs in (7, 8, 9):
+        weight, bias = fit_ridge(X[:pairs], Y[:pairs], 3.0)
+        X_c, Y_c = X[:pairs] - X[:pairs].mean(0), Y[:pairs] - Y[:pairs].mean(0)
+        torch.testing.assert_close(X_c.T @ (Y_c - X_c @ weight), 3.0 * weight)
+        torch.testing.assert_close((Y[:pairs] - X[:pairs] @ weight - bias).mean(0), torch.zeros(4).double())

@@ -81,6 +81,37 @@ def test_classes_without_examples_are_defined():
         fit_svms([nothing] * 2, [nothing] * 3)
 
 
+def test_features_that_cannot_be_learned_from_are_named(positives):
+    nothing, some = torch.zeros(0, 2), torch.ones(3, 2)
+    with pytest.raises(ValueError, match=r"negatives\[1\] must have shape \(n, 2\), got \(3, 5\)"):
+        fit_svms([nothing, some], [nothing, torch.ones(3, 5)])
+    broken = torch.tensor([[0.0, 1.0], [float("nan"), 0.0]])
+    with pytest.raises(ValueError, match=r"positives\[1\]: row 1 holds a value that is not finite"):
+        fit_svms([nothing, broken], [nothing, some])
+    good = (some, torch.zeros(3, 3))
+    for bad, words in (
+        ((torch.ones(3, 4), torch.zeros(3, 3)), r"the features of image 1 must have shape \(n, 2\), got \(3, 4\)"),
+        ((some, torch.zeros(2, 3)), r"the overlaps of image 1 must have shape \(3, 3\), got \(2, 3\)"),
+        ((some, torch.zeros(3, 2)), r"the overlaps of image 1 must have shape \(3, 3\), got \(3, 2\)"),
+        ((broken, torch.zeros(2, 3)), "the features of image 1: row 1 holds a value that is not finite"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            train_svms(positives, lambda bad=bad: iter([good, bad]), SETTINGS)
+        svms = LinearSVMs(torch.zeros(3, 2), torch.zeros(3))
+        with pytest.raises(ValueError, match=words):
+            mine_hard_negatives(svms, lambda bad=bad: iter([good, bad]))
+
+
+def test_fewer_negatives_than_asked_for_are_all_used(positives):
+    """Three negatives in all, asked for 5 an image and 2,000 a walk; and a class whose only proposals are ignored."""
+    features = torch.tensor([[0.0, 0.0], [0.5, 0.0], [2.0, 0.0]])
+    overlaps = torch.tensor([[0.0, 0.0, 0.9], [0.0, 0.0, 0.9], [0.0, 0.0, 0.5]])
+    svms, rounds = train_svms(positives, lambda: iter([(features, overlaps)]), SVMSettings(C=1.0, easy_score=-9.0))
+    assert rounds[-1]["held"] == [0, 3, 0]
+    assert svms.bias[2] == 1.0
+    assert (svms.weight[2] == 0).all()
+
+
 def test_mining_equals_a_search_through_everything(stream):
     """Score above -1 and IoU below 0.3, the hardest first, at most so many."""
     svms = LinearSVMs(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), torch.tensor([-np.inf, -1.5, -1.5]))
