@@ -24,6 +24,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 ONLY_IN = {  # third-party name: the modules that may import it
     "matplotlib": ("plotting",),
     "sklearn": ("heads.svm",),
+    "skimage.feature": ("regions.hog",),
     "torchvision.ops": (),
     "torchvision.models.detection": (),
     "nbformat": ("course", "pages"),
@@ -203,6 +204,7 @@ def test_which_imports_are_allowed(importer, imported, allowed):
         ("datasets.scenes", "import matplotlib.pyplot as plt"),
         ("heads.ridge", "from sklearn.linear_model import Ridge"),
         ("datasets.photographs", "import sklearn"),
+        ("models.hog_detector", "from skimage.feature import hog"),
         ("nms", "from torchvision.ops import nms"),
         ("nms", "from torchvision import ops"),
         ("nms", "import torchvision\nkeep = torchvision.ops.nms(1, 2, 3)"),

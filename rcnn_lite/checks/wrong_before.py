@@ -136,13 +136,13 @@ def windows_everywhere(sizes, window, stride):
 # ---- best_window ----
 
 
-def best(scores, window, stride, scale, *, swap=False, turned=False, centre=False, place=None, corner_only=False):
+def best(scores, window, stride, scale, *, swap=False, turned=False, centre=False, corner_only=False):
     """The box of the best window, with one thing done differently."""
     row, column = divmod(int(scores.argmax()), scores.shape[1])
     if swap:
         row, column = column, row
     height, width = (window[1], window[0]) if turned else window
-    y, x = row * (stride if place is None else place), column * (stride if place is None else place)
+    y, x = row * stride, column * stride
     if centre:
         x, y = x - width / 2, y - height / 2
     if corner_only:
@@ -172,7 +172,7 @@ def best_centred(scores, window, stride, scale):
 
 def best_without_stride(scores, window, stride, scale):
     """you forget the stride: neighbours in the map are `stride` pixels apart."""
-    return best(scores, window, stride, scale, place=1)
+    return best(scores, window, 1, scale)
 
 
 def best_corner_only(scores, window, stride, scale):

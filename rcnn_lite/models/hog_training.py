@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
 from rcnn_lite.boxes import box_iou
 from rcnn_lite.heads.svm import Negatives, SVMSettings, fit_svms
 from rcnn_lite.models.hog_detector import HOGDetector, HOGSettings
-from rcnn_lite.regions.hog import CHANNELS, hog_of_box
+from rcnn_lite.proposals.sliding_window import settle
+from rcnn_lite.regions.hog import CHANNELS, hog_blocks
 
 PICTURE = 1 << 32
 """Window j of picture i is number i PICTURE + j: the identity of a negative over all rounds."""
@@ -63,6 +65,23 @@ def window_on(box: Tensor, shape: tuple[int, int]) -> Tensor:
     half = torch.tensor([shape[1], shape[0]]) * scale / 2
     centre = (box[:2] + box[2:]) / 2
     return torch.cat((centre - half, centre + half))
+
+
+def hog_of_box(image: Tensor, box: Tensor, shape: tuple[int, int], cell: int) -> Tensor:
+    """Blocks of one box, stretched to a template's a x b cells: (3, H, W), (4,) -> float32 (36, a - 1, b - 1).
+
+    A cell's width around the box is cut out with it, so that the gradients at its border see their neighbours, and
+    dropped again. Beyond the picture its outermost pixels go on. The box is rounded to whole pixels.
+    """
+    (rows, columns), (x1, y1, x2, y2) = shape, box.tolist()
+    around_y, around_x = (y2 - y1) / rows, (x2 - x1) / columns  # a cell, in the picture's pixels
+    left, right = round(x1 - around_x), max(round(x2 + around_x), round(x1 - around_x) + 1)
+    top, bottom = round(y1 - around_y), max(round(y2 + around_y), round(y1 - around_y) + 1)
+    y = torch.arange(top, bottom).clamp(0, image.shape[1] - 1)
+    x = torch.arange(left, right).clamp(0, image.shape[2] - 1)
+    size = ((rows + 2) * cell, (columns + 2) * cell)
+    crop = F.interpolate(image[None, :, y][..., x], size, mode="bilinear", antialias=True)[0]
+    return hog_blocks(settle(crop), cell)[:, 1:-1, 1:-1]
 
 
 def train(

@@ -9,11 +9,8 @@ Notation: R x C blocks of a picture, one a cell apart from the next; 36 numbers 
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from skimage.feature import hog
 from torch import Tensor
-
-from rcnn_lite.proposals.sliding_window import settle
 
 DIRECTIONS = 9  # section 6.3: finer than 9 brings nothing; a direction and its opposite are the same
 BLOCK_CELLS = 2  # section 6.4: 2 x 2 or 3 x 3 cells
@@ -44,20 +41,3 @@ def hog_blocks(image: Tensor, cell: int) -> Tensor:
         channel_axis=-1,
     )  # (R, C, 2, 2, 9)
     return torch.from_numpy(blocks.reshape(rows, columns, CHANNELS)).float().permute(2, 0, 1).contiguous()
-
-
-def hog_of_box(image: Tensor, box: Tensor, shape: tuple[int, int], cell: int) -> Tensor:
-    """Blocks of one box, stretched to a template's a x b cells: (3, H, W), (4,) -> float32 (36, a - 1, b - 1).
-
-    A cell's width around the box is cut out with it, so that the gradients at its border see their neighbours, and
-    dropped again. Beyond the picture its outermost pixels go on. The box is rounded to whole pixels.
-    """
-    (rows, columns), (x1, y1, x2, y2) = shape, box.tolist()
-    around_y, around_x = (y2 - y1) / rows, (x2 - x1) / columns  # a cell, in the picture's pixels
-    left, right = round(x1 - around_x), max(round(x2 + around_x), round(x1 - around_x) + 1)
-    top, bottom = round(y1 - around_y), max(round(y2 + around_y), round(y1 - around_y) + 1)
-    y = torch.arange(top, bottom).clamp(0, image.shape[1] - 1)
-    x = torch.arange(left, right).clamp(0, image.shape[2] - 1)
-    size = ((rows + 2) * cell, (columns + 2) * cell)
-    crop = F.interpolate(image[None, :, y][..., x], size, mode="bilinear", antialias=True)[0]
-    return hog_blocks(settle(crop), cell)[:, 1:-1, 1:-1]

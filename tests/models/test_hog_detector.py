@@ -14,6 +14,7 @@ from rcnn_lite.models.hog_detector import HOGDetector, HOGSettings
 from rcnn_lite.models.hog_training import (
     PICTURE,
     HOGTraining,
+    hog_of_box,
     mine,
     template_shapes,
     train,
@@ -22,7 +23,7 @@ from rcnn_lite.models.hog_training import (
 )
 from rcnn_lite.models.loading import load_model
 from rcnn_lite.proposals.sliding_window import pyramid, sliding_windows
-from rcnn_lite.regions.hog import hog_blocks
+from rcnn_lite.regions.hog import CHANNELS, hog_blocks
 
 CLASSES = ("background", "square", "bar")
 
@@ -255,3 +256,27 @@ def test_the_window_on_a_box_by_hand():
     window = window_on(torch.tensor([0.0, 0.0, 8.0, 2.0]), (4, 2))
     half_width, half_height = 8**0.5 / 2, 8**0.5
     assert window.tolist() == pytest.approx([4 - half_width, 1 - half_height, 4 + half_width, 1 + half_height])
+
+
+def test_a_box_on_the_grid_gives_the_blocks_of_the_map(generator):
+    """hog_of_box cuts a cell's width more, so that it agrees with the shared map everywhere."""
+    image = torch.rand(3, 40, 48, generator=generator)
+    shared = hog_blocks(image, 4)[:, 2:7, 3:7]
+    alone = hog_of_box(image, torch.tensor([12.0, 8.0, 32.0, 32.0]), shape=(6, 5), cell=4)
+    torch.testing.assert_close(alone, shared, rtol=0, atol=1e-4)  # pixels were rounded to 1/256 of a step
+
+
+def test_a_box_at_the_border_sees_the_last_pixels_go_on():
+    image = torch.zeros(3, 16, 16)
+    image[:, :, 8:] = 1.0  # an edge in the middle; beyond the picture nothing new happens
+    blocks = hog_of_box(image, torch.tensor([0.0, 0.0, 16.0, 16.0]), shape=(4, 4), cell=4)
+    assert float(blocks[:, :, 0].abs().sum()) > 0  # cells 0 and 1: the edge's left pixel
+    image[:, :, 8:] = 0.0
+    assert float(hog_of_box(image, torch.tensor([0.0, 0.0, 16.0, 16.0]), (4, 4), 4).abs().sum()) == 0
+
+
+@pytest.mark.parametrize("box", [[3.0, 3.0, 3.0, 9.0], [4.2, 4.2, 4.4, 4.4], [-20.0, -20.0, -5.0, -5.0]])
+def test_boxes_without_area_or_outside_have_a_descriptor(box):
+    blocks = hog_of_box(torch.rand(3, 12, 12), torch.tensor(box), (3, 4), 4)
+    assert blocks.shape == (CHANNELS, 2, 3)
+    assert bool(torch.isfinite(blocks).all())

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from rcnn_lite.regions.hog import CHANNELS, DIRECTIONS, hog_blocks, hog_of_box
+from rcnn_lite.regions.hog import CHANNELS, DIRECTIONS, hog_blocks
 
 
 def block_by_loops(image, top, left, cell):
@@ -71,30 +71,6 @@ def test_a_window_cut_out_by_itself_differs_at_its_border_only(generator):
     assert alone.shape == shared.shape
     torch.testing.assert_close(alone[:, 1:-1, 1:-1], shared[:, 1:-1, 1:-1], rtol=0, atol=1e-6)
     assert float((alone - shared)[:, 0].abs().max()) > 1e-3
-
-
-def test_a_box_on_the_grid_gives_the_blocks_of_the_map(generator):
-    """hog_of_box cuts a cell's width more, so that it agrees with the shared map everywhere."""
-    image = torch.rand(3, 40, 48, generator=generator)
-    shared = hog_blocks(image, 4)[:, 2:7, 3:7]
-    alone = hog_of_box(image, torch.tensor([12.0, 8.0, 32.0, 32.0]), shape=(6, 5), cell=4)
-    torch.testing.assert_close(alone, shared, rtol=0, atol=1e-4)  # pixels were rounded to 1/256 of a step
-
-
-def test_a_box_at_the_border_sees_the_last_pixels_go_on():
-    image = torch.zeros(3, 16, 16)
-    image[:, :, 8:] = 1.0  # an edge in the middle; beyond the picture nothing new happens
-    blocks = hog_of_box(image, torch.tensor([0.0, 0.0, 16.0, 16.0]), shape=(4, 4), cell=4)
-    assert float(blocks[:, :, 0].abs().sum()) > 0  # cells 0 and 1: the edge's left pixel
-    image[:, :, 8:] = 0.0
-    assert float(hog_of_box(image, torch.tensor([0.0, 0.0, 16.0, 16.0]), (4, 4), 4).abs().sum()) == 0
-
-
-@pytest.mark.parametrize("box", [[3.0, 3.0, 3.0, 9.0], [4.2, 4.2, 4.4, 4.4], [-20.0, -20.0, -5.0, -5.0]])
-def test_boxes_without_area_or_outside_have_a_descriptor(box):
-    blocks = hog_of_box(torch.rand(3, 12, 12), torch.tensor(box), (3, 4), 4)
-    assert blocks.shape == (CHANNELS, 2, 3)
-    assert bool(torch.isfinite(blocks).all())
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 40), (40, 7), (0, 0), (8, 8)])
