@@ -9,7 +9,7 @@ from torch import Tensor
 from rcnn_lite.checkpoints import load_checkpoint, save_checkpoint
 from rcnn_lite.evaluation import evaluate_coco, evaluate_voc
 from rcnn_lite.heads.ridge import fit_box_regressors
-from rcnn_lite.heads.svm import SVMSettings, train_svms
+from rcnn_lite.heads.svm import LinearSVMs, SVMSettings, feature_scale, train_svms
 from rcnn_lite.models.feature_store import FeatureStore
 from rcnn_lite.models.rcnn import RCNN
 from rcnn_lite.models.rcnn_training import RCNNTraining
@@ -29,6 +29,21 @@ class SoftmaxRCNN(RCNN):
         probabilities = (features.fc7 / self.scales[2] @ weight.T + bias).softmax(dim=1)  # (n, K)
         probabilities[:, 0] = -float("inf")
         return probabilities
+
+
+class AveragedRCNN(RCNN):
+    """R-CNN whose SVMs see the last map averaged over its positions: (n, C) instead of pool5's (n, C s s)."""
+
+    def score(self, features: RegionFeatures) -> Tensor:
+        """(n, K)."""
+        return self.svms.scores(
+            average_positions(features.pool5 / self.scales[0], self.backbone.channels[-1]) * self.scale
+        )
+
+
+def average_positions(pool5: Tensor, channels: int) -> Tensor:
+    """(n, C s s) -> (n, C)."""
+    return pool5.reshape(len(pool5), channels, pool5.shape[1] // channels).mean(dim=2)
 
 
 class Bench:
@@ -74,6 +89,24 @@ class Bench:
         model.scales.copy_(self.scales)
         model.svm_weight.copy_(svms["weight"]), model.svm_bias.copy_(svms["bias"])
         model.ridge_weight.copy_(ridge["weight"]), model.ridge_bias.copy_(ridge["bias"])
+        return model
+
+    def averaged_detector(self, ridge: dict, **settings) -> AveragedRCNN:
+        """SVMs on the last map averaged over its positions: what is lost when only the channels are left."""
+        file, channels = self.out / f"svms_{self.name}_averaged_all.safetensors", self.model.backbone.channels[-1]
+        positives = [average_positions(p, channels) for p in self.train.positives("pool5")]
+        scale = feature_scale(torch.cat(positives), RCNNTraining().feature_norm)
+
+        def stream():
+            for features, overlaps in self.train.stream("pool5"):
+                yield average_positions(features, channels) * scale, overlaps
+
+        if not file.is_file():
+            svms, rounds = train_svms([p * scale for p in positives], stream)
+            save_checkpoint(file, svms._asdict(), {"rounds": rounds}, half=False)
+        none = {"weight": torch.zeros(len(self.model.classes), self.model.layer_sizes[1]), "bias": torch.zeros(1)}
+        model = self.detector(AveragedRCNN, "fc6", none, ridge, **settings)
+        model.svms, model.scale = LinearSVMs(**load_checkpoint(file)[0]), scale
         return model
 
     def softmax_detector(self, svms: dict, ridge: dict, **settings) -> SoftmaxRCNN:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from rcnn_lite.boxes import box_iou
 from rcnn_lite.checkpoints import load_checkpoint, load_records, save_checkpoint
 from rcnn_lite.evaluation import evaluate_voc
 from rcnn_lite.heads.svm import SVMSettings
@@ -179,6 +180,43 @@ def test_extreme_pictures_with_the_real_network():
         assert found["boxes"].shape[0] == (1 if size == (40, 40) else 0)  # the whole picture, if it is large enough
 
 
+def test_a_picture_of_25_million_pixels():
+    """Its proposals are searched in a smaller copy and given in its own pixels; regions are cut out of the original."""
+    image = torch.full((3, 5000, 5000), 0.5)
+    image[0, 1000:3000, 2000:4500] = 1.0
+    model = small_model(max_proposals=20)
+    boxes = model.usable(model.propose(image), (5000, 5000))
+    square = torch.tensor([[2000.0, 1000.0, 4500.0, 3000.0]])
+    assert box_iou(boxes, square).max() > 0.9
+    features = model.features(image, square)
+    torch.testing.assert_close(features.fc6[0, 0] > features.fc6[0, 1], torch.tensor(True))
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_pictures_that_are_not_rgb_are_refused(channels):
+    image = torch.rand(channels, 20, 20)
+    with pytest.raises(ValueError, match="3"):
+        small_model().detect([image])
+    with pytest.raises(ValueError, match=r"image must be a float tensor \(3, H, W\)"):
+        small_model().detect([image], [torch.tensor([[1.0, 1.0, 9.0, 9.0]])])
+
+
+def test_proposals_outside_the_picture_are_left_out():
+    (found,) = red_detector().detect([torch.ones(3, 20, 20)], [torch.tensor([[30.0, 30, 40, 40], [-9.0, -9, -1, -1]])])
+    assert found["boxes"].shape == (0, 4)
+
+
+@pytest.mark.parametrize("layer", ["pool5", "fc6", "fc7"])
+def test_the_svms_see_the_layer_that_was_chosen(layer):
+    model = small_model(layer=layer)
+    image, boxes = torch.rand(3, 20, 20), torch.tensor([[2.0, 2.0, 12.0, 12.0]])
+    features = model.features(image, boxes)
+    model.svm_weight[1, 2], model.svm_bias[1] = 1.0, 0.25
+    assert model.score(features)[0, 1] == pytest.approx(float(getattr(features, layer)[0, 2]) + 0.25)
+    with pytest.raises(ValueError, match="unknown layer 'fc8': choose one of pool5, fc6, fc7"):
+        small_model(layer="fc8")
+
+
 def test_a_checkpoint_makes_the_same_model(tmp_path):
     model = red_detector()
     image, _ = Squares(1)[0]
@@ -207,6 +245,25 @@ def test_overlaps_with_each_class():
 
 
 TRAINING = RCNNTraining(finetuning=FinetuningSettings(iterations=0), svm=SVMSettings(C=0.01, max_rounds=2))
+
+
+def test_fine_tuning_changes_the_network_and_travels_in_the_checkpoint(tmp_path):
+    """The tuned network, packed as a difference, comes back from a checkpoint; its features are not ImageNet's."""
+    settings = replace(TRAINING, finetuning=FinetuningSettings(iterations=3, positives=4, backgrounds=4))
+    model = RCNN(build_backbone("lite0"), CLASSES, RCNNSettings(size=32, context=2, max_proposals=20))
+    plain = RCNN(build_backbone("lite0"), CLASSES, model.settings)
+    train(model, Squares(3), tmp_path / "run", settings)
+    save_checkpoint(tmp_path / "a", *model.to_checkpoint())
+    again = RCNN.from_checkpoint(*load_checkpoint(tmp_path / "a"))
+    image, boxes = Squares(1)[0][0], torch.tensor([[2.0, 2.0, 30.0, 40.0]])
+    tuned = model.features(image, boxes)
+    for mine, loaded in zip(tuned, again.features(image, boxes), strict=True):
+        torch.testing.assert_close(mine, loaded, rtol=2e-3, atol=2e-3)
+    plain.scales.copy_(model.scales)
+    assert (tuned.fc6 - plain.features(image, boxes).fc6).abs().max() > 0.01
+    resumed = RCNN(build_backbone("lite0"), CLASSES, model.settings)
+    train(resumed, Squares(3), tmp_path / "run", settings)  # nothing is done again
+    assert all(torch.equal(a, b) for a, b in zip(tuned, resumed.features(image, boxes), strict=True))
 
 
 def test_stages_are_resumed_and_give_the_same_model(tmp_path):
