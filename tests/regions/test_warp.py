@@ -231,6 +231,24 @@ def test_arrays_give_arrays(image):
     assert np.abs(warped - exact).max() < 1.1
 
 
+@pytest.mark.parametrize("shape", [(9, 12), (9, 12, 1), (9, 12, 4)])
+def test_grey_and_rgba_pictures_are_warped_like_rgb(shape):
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, shape, dtype=np.uint8)
+    if picture.shape[2:] == (4,):
+        picture[..., 3] = 255  # nothing shines through
+    rgb = picture[..., :3] if picture.shape[2:] == (4,) else np.repeat(picture.reshape(9, 12, 1), 3, axis=2)
+    box = [2.5, 1.0, 11.0, 8.0]
+    assert np.array_equal(warp_region(picture, box, size=20, context=3), warp_region(rgb, box, size=20, context=3))
+
+
+@pytest.mark.parametrize("cut", ALL)
+def test_a_picture_of_one_colour_stays_one(cut):
+    colour = torch.tensor([0.2, 0.4, 0.8])
+    crops = cut(colour[:, None, None].expand(3, 20, 30), torch.tensor(BOXES), size=24, context=3)
+    torch.testing.assert_close(crops, colour[:, None, None].expand_as(crops), atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize("cut", ALL)
 def test_no_boxes(image, cut):
     assert cut(image, torch.zeros(0, 4), size=8, context=1).shape == (0, 3, 8, 8)
