@@ -77,8 +77,9 @@ def selective_search(image: np.ndarray, mode: str = "fast", rng: np.random.Gener
 
     ``image`` is uint8 (H, W, 3) RGB, or grey or RGBA; ``mode`` is "single", "fast" or "quality". ``rng`` draws the
     random part of the order (`rank_boxes`) and changes nothing else; None stands for `numpy.random.default_rng(0)`. The
-    whole picture's box is always among them: a picture of one colour has only that. ValueError for another dtype or
-    shape and for an unknown mode.
+    first n boxes, ``boxes[:n]``, are the ones to keep where n must do; benchmarks/results/selective_search.md has what
+    they are worth. The whole picture's box is always among them all: a picture of one colour has only that. ValueError
+    for another dtype or shape and for an unknown mode.
 
     Uijlings, van de Sande, Gevers, Smeulders: Selective search for object recognition, IJCV 104(2), 2013.
 
