@@ -11,7 +11,7 @@ import numpy as np
 from rcnn_lite.checks.mistakes import MISTAKES, Mistake, mistake, mistakes
 from rcnn_lite.evaluation import average_precision
 from rcnn_lite.evaluation.inputs import detection_arrays, image_pairs
-from rcnn_lite.evaluation.voc import WRONG, _judge, judge_image, _Judged
+from rcnn_lite.evaluation.voc import WRONG, _judge, _Judged, judge_image
 
 __all__ = ["mistake", "mistakes"]
 

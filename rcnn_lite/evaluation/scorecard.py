@@ -14,8 +14,8 @@ def measure(model, data, keep: int = 50) -> tuple[dict, list[dict]]:
     """Detect in every picture of a data set: (metrics, records).
 
     A record holds the best `keep` detections of a picture and, of a model that has them, the proposals that were looked
-    at, in half precision where that is exact (whole pixels up to 2,048). Metrics: mAP, AP of each class, COCO's twelve, seconds a picture of
-    each stage.
+    at, in half precision where that is exact (whole pixels up to 2,048). Metrics: mAP, AP of each class, COCO's twelve,
+    seconds a picture of each stage.
     """
     found, targets, records = [], [], []
     model.watch.seconds.clear()

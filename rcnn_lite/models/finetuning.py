@@ -109,6 +109,7 @@ def finetune(
     device = backbone.mean.device
 
     def step(generator: Generator) -> dict[str, Tensor]:
+        """Draw, warp and mirror a batch; the loss of what the classifier says of it."""
         rows = windows.draw(settings.positives, settings.backgrounds, generator)
         rows = rows[windows.images[rows].argsort(stable=True)]  # regions of one image are warped together
         images, counts = windows.images[rows].unique_consecutive(return_counts=True)
