@@ -69,6 +69,20 @@ def test_missed_positives_count_twice(generator):
     assert found[1] > found[0]
 
 
+def test_the_fit_is_the_minimum_of_its_objective(generator):
+    """|w|^2 / 2 + (b / 10)^2 / 2 + C sum c max(0, 1 - y s)^2 has no slope there: c is 2 for positives, 1 for others."""
+    positive, negative = blobs(40, [1.0, 0.0], generator, 1.0), blobs(60, [-1.0, 0.0], generator, 1.0)
+    nothing = torch.zeros(0, 2)
+    svms = fit_svms([nothing, positive], [nothing, negative], SVMSettings(C=0.1, positive_weight=2.0, bias_scale=10.0))
+    w, b = svms.weight[1].double().requires_grad_(), svms.bias[1].double().requires_grad_()
+    short = lambda x, y: (1 - y * (x.double() @ w + b)).clamp(min=0) ** 2  # noqa: E731
+    losses = 2 * short(positive, 1).sum() + short(negative, -1).sum()
+    (w.square().sum() / 2 + (b / 10) ** 2 / 2 + 0.1 * losses).backward()
+    torch.testing.assert_close(w.grad, torch.zeros(2).double(), atol=0.02, rtol=0)
+    torch.testing.assert_close(b.grad, torch.zeros(()).double(), atol=0.02, rtol=0)
+    assert abs(b.item()) > 0.1  # so that its penalty matters
+
+
 def test_classes_without_examples_are_defined():
     some, nothing = torch.ones(3, 2), torch.zeros(0, 2)
     svms = fit_svms([nothing, nothing, some, some], [nothing, some, nothing, -some], SETTINGS)
@@ -165,6 +179,20 @@ def test_easy_negatives_are_forgotten(positives):
     stream = lambda: iter([(torch.cat((far, near)), torch.zeros(10, 3))])  # noqa: E731
     _, rounds = train_svms(positives, stream, SVMSettings(C=0.05, first_per_image=10))
     assert rounds[0]["held"][1] == 5
+
+
+def test_mining_ends_when_a_walk_adds_little(stream, positives):
+    """With 5 new ones a walk: until a walk finds nothing, until it adds at most a fifth of what is held, or 3 walks."""
+    settings = SVMSettings(C=0.05, max_new=5, first_per_image=1, max_rounds=40)
+    added = {}
+    for tolerance in (0.0, 0.2):
+        _, rounds = train_svms(positives, stream, SVMSettings(**vars(settings) | {"tolerance": tolerance}))
+        added[tolerance] = [sum(line["added"]) / sum(line["held"]) for line in rounds]
+        assert all(share > tolerance for share in added[tolerance][:-1])
+        assert added[tolerance][-1] <= tolerance
+    assert len(added[0.2]) < len(added[0.0]) < 40
+    _, rounds = train_svms(positives, stream, SVMSettings(**vars(settings) | {"tolerance": 0.0, "max_rounds": 3}))
+    assert len(rounds) == 3
 
 
 def test_training_is_reproducible_and_reports_each_round(stream, positives):
