@@ -62,7 +62,7 @@ def execute(
     )
     number = 0
     try:
-        with client.setup_kernel(env={"OMP_WAIT_POLICY": "passive", **os.environ, "MPLBACKEND": INLINE}):
+        with client.setup_kernel(env={**os.environ, "MPLBACKEND": INLINE}):
             for index, cell in enumerate(notebook.cells):
                 if cell.cell_type == "code":
                     number += 1
