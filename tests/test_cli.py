@@ -126,7 +126,7 @@ def test_train_evaluate_and_resume(tmp_path, capsys):
 @pytest.mark.parametrize("name", ["hog", "regression"])
 def test_models_without_proposals_train_evaluate_and_detect(name, tmp_path, pictures, capsys):
     run, kept = tmp_path / "run", tmp_path / "kept.safetensors"
-    command = ["train", "--model", name, "--out", str(run), "--images", "3", "--test-images", "2", "--finetune", "2"]
+    command = ["train", "--model", name, "--out", str(run), "--images", "3", "--test-images", "2"]
     assert cli.main(command) == 0
     _, note = load_checkpoint(run / f"{name}.safetensors")
     assert (note["model"], note["seed"], note["metrics"]["images"]) == (name, 0, 2)
@@ -139,6 +139,8 @@ def test_models_without_proposals_train_evaluate_and_detect(name, tmp_path, pict
     capsys.readouterr()
     assert cli.main([*command, "--proposals", "9"]) == 1
     assert f"--proposals means nothing to --model {name}" in capsys.readouterr().err
+    assert cli.main([*command, "--finetune", "2"]) == 1
+    assert f"--finetune means nothing to --model {name}" in capsys.readouterr().err
 
 
 def test_interrupted_training_says_how_to_go_on(monkeypatch, capsys, tmp_path):
