@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rcnn_parts import Bench, detect, scores, spread
 from torch import Tensor
+from torch.utils.data import Subset
 
 from rcnn_lite.heads.svm import SVMSettings
 from rcnn_lite.models.backbone import build_backbone
@@ -52,7 +53,7 @@ def measure_crops(out: Path, train, test, full: Bench) -> dict:
     rows, found = [], {}
     for number, (name, (kind, context)) in enumerate(WAYS.items()):
         model = kind(build_backbone("lite0"), train.classes, replace(RCNNSettings(), context=context))
-        bench = Bench(model, f"crops{number}", out, regions, test_regions).fill(_Some(train, SCENES), test)
+        bench = Bench(model, f"crops{number}", out, regions, test_regions).fill(Subset(train, range(SCENES)), test)
         svms = bench.fit_svms(bench.train, "fc6", SVMSettings(), "all")
         ridge = bench.fit_ridge(bench.train, RCNNTraining().ridge_lambda, "all")
         found[name] = detect(bench.detector(kind, "fc6", svms, ridge, regress=False), bench.test)
@@ -61,19 +62,6 @@ def measure_crops(out: Path, train, test, full: Bench) -> dict:
         rows[-1]["with regression"] = scores(regressed, targets)
     gain = spread(found["warp, context"], found["warp, no context"], targets)
     return {"scenes": SCENES, "proposals": PROPOSALS, "size": RCNNSettings().size, "rows": rows, "gain": gain}
-
-
-class _Some:
-    """The first pictures of a data set."""
-
-    def __init__(self, data, length: int):
-        self.data, self.length = data, length
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: int):
-        return self.data[index]
 
 
 def _first(region: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"rcnn-lite: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("rcnn-lite: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        print("rcnn-lite: interrupted; the same command goes on from the last stage that was finished", file=sys.stderr)
         return 130
 
 

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from rcnn_lite.boxes import box_iou
 from rcnn_lite.cache import write_atomically
 from rcnn_lite.heads.svm import feature_scale
+from rcnn_lite.matching import POSITIVE, match_boxes
 from rcnn_lite.models.region_network import RegionFeatures
 
 
@@ -124,11 +125,9 @@ def class_overlaps(region: dict[str, Tensor], num_classes: int) -> Tensor:
 
 def close_pairs(region: dict[str, Tensor], threshold: float) -> tuple[Tensor, Tensor]:
     """Proposals of IoU >= threshold with some object, and the object that each overlaps most: indices (m,), (m,)."""
-    if not len(region["objects"]):
-        return torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)
-    overlap, nearest = box_iou(region["proposals"], region["objects"]).max(dim=1)  # (n,)
-    close = torch.nonzero(overlap >= threshold).flatten()
-    return close, nearest[close]
+    matched, sides = match_boxes(region["proposals"], region["objects"], threshold, threshold)
+    close = torch.nonzero(sides == POSITIVE).flatten()
+    return close, matched[close]
 
 
 def _tensor(values: np.ndarray) -> Tensor:

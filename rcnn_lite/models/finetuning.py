@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from rcnn_lite.boxes import box_iou
+from rcnn_lite.matching import POSITIVE, match_boxes
 from rcnn_lite.models.region_network import RegionNetwork
 from rcnn_lite.training import Schedule, optimise
 
@@ -64,10 +64,9 @@ class Windows:
 def _label_regions(region: dict[str, Tensor], positive_iou: float) -> tuple[Tensor, Tensor]:
     """Objects and proposals of one image as (n, 4) and their labels (n,)."""
     boxes = torch.cat((region["objects"], region["proposals"]))
+    matched, sides = match_boxes(boxes, region["objects"], positive_iou, positive_iou)
     labels = torch.zeros(len(boxes), dtype=torch.int64)
-    if len(region["objects"]):
-        overlap, nearest = box_iou(boxes, region["objects"]).max(dim=1)
-        labels = torch.where(overlap >= positive_iou, region["labels"][nearest], 0)
+    labels[sides == POSITIVE] = region["labels"][matched[sides == POSITIVE]]
     return boxes, labels
 
 
