@@ -1,6 +1,6 @@
-"""Features of all regions of a data set, in files: what R-CNN makes once and then fits everything to (notebook 08).
+"""Features of all regions of a data set, in files: made once, then everything is fitted to them (notebook 08).
 
-The paper's authors kept theirs on disk too, hundreds of gigabytes for PASCAL VOC. Here a row a region and a file a
+The authors of R-CNN kept theirs on disk too, hundreds of gigabytes for PASCAL VOC. Here a row a region and a file a
 layer, in half precision and memory-mapped, so that only what is looked at is in memory.
 
 Notation: K classes with background, n proposals of one image.
@@ -8,7 +8,7 @@ Notation: K classes with background, n proposals of one image.
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ class FeatureStore:
 
     def __init__(self, folder: Path, regions: list[dict[str, Tensor]], sizes: tuple[int, int, int], num_classes: int):
         folder.mkdir(parents=True, exist_ok=True)
-        self.done, self.regions, self.num_classes = folder / "done.json", regions, num_classes
+        self.folder, self.regions, self.num_classes = folder, regions, num_classes
         rows = [len(r["objects"]) + len(r["proposals"]) for r in regions]
         self.row = np.concatenate(([0], np.cumsum(rows))).astype(int)  # image i has rows row[i] to row[i + 1]
         self.layers = RegionFeatures(
@@ -47,7 +47,8 @@ class FeatureStore:
             return np.zeros((0, columns), np.float16)
         fits = file.is_file() and file.stat().st_size == rows * columns * 2
         if not fits:
-            self.done.unlink(missing_ok=True)
+            for count in self.folder.glob("*.json"):
+                count.unlink()
         return np.memmap(file, np.float16, "r+" if fits else "w+", shape=(rows, columns))
 
     def part(self, first: int, last: int) -> "FeatureStore":
@@ -56,23 +57,41 @@ class FeatureStore:
         view.regions, view.row = self.regions[first:last], self.row[first : last + 1]
         return view
 
-    @torch.inference_mode()
+    def boxes(self, image: int) -> Tensor:
+        """The regions of an image in the order of its rows, objects first: (n, 4)."""
+        return torch.cat((self.regions[image]["objects"], self.regions[image]["proposals"]))
+
     def fill(self, model, dataset, every: int = 10) -> None:
-        """Extract what is missing, unscaled. The count of finished images is written each `every`: so many are lost at
-        most.
+        """Extract all layers where they are missing, unscaled."""
+        describe = lambda i: model.features(dataset[i][0].to(model.device), self.boxes(i).to(model.device))  # noqa: E731
+        self.fill_layers(RegionFeatures._fields, describe, "done", every)
+
+    @torch.inference_mode()
+    def fill_layers(
+        self, layers: tuple[str, ...], describe: Callable[[int], tuple[Tensor, ...]], name: str, every: int = 10
+    ) -> None:
+        """Store what `describe` says of an image, a tensor of its rows for each of `layers`, where it is missing.
+
+        The count of finished images is written into the file NAME.json each `every`: so many are lost at most.
         """
-        start = json.loads(self.done.read_text())["images"] if self.done.is_file() else 0
-        rest = range(start, len(dataset))
-        for i in tqdm(rest, "features", total=len(dataset), initial=start, unit="image", disable=None):
-            boxes = torch.cat((self.regions[i]["objects"], self.regions[i]["proposals"])).to(model.device)
-            features = model.features(dataset[i][0].to(model.device), boxes)
-            for stored, values in zip(self.layers, features, strict=True):
-                stored[self.row[i] : self.row[i + 1]] = values.cpu().numpy()
-            if (i + 1) % every == 0 or i + 1 == len(dataset):
-                for stored in self.layers:
-                    getattr(stored, "flush", lambda: None)()
+        file, total, stored = self.folder / f"{name}.json", len(self.regions), [getattr(self.layers, n) for n in layers]
+        start = json.loads(file.read_text())["images"] if file.is_file() else 0
+        for i in tqdm(range(start, total), " and ".join(layers), total, initial=start, unit="image", disable=None):
+            for array, values in zip(stored, describe(i), strict=True):
+                array[self.row[i] : self.row[i + 1]] = values.cpu().numpy()
+            if (i + 1) % every == 0 or i + 1 == total:
+                for array in stored:
+                    getattr(array, "flush", lambda: None)()
                 text = json.dumps({"images": i + 1})
-                write_atomically(self.done, lambda temporary, text=text: temporary.write_text(text))
+                write_atomically(file, lambda temporary, text=text: temporary.write_text(text))
+
+    def image(self, image: int, layer: str) -> Tensor:
+        """Features of all regions of an image, objects first: (n, D), unscaled."""
+        return _tensor(getattr(self.layers, layer)[self.row[image] : self.row[image + 1]])
+
+    def rows(self, rows: Tensor, layer: str) -> Tensor:
+        """Features of some regions, in the order of all rows: (m,) -> (m, D), unscaled."""
+        return _tensor(getattr(self.layers, layer)[rows.numpy()])
 
     def scales(self, norm: float, sample: int = 2000) -> Tensor:
         """Factors that bring each layer to the same mean norm, from up to `sample` rows spread over all: (3,)."""
