@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rcnn_lite import __version__, course
 
-MODELS = ("rcnn", "hog", "regression")  # those of models.recipes, named here so that --help need not load torch
+MODELS = ("rcnn", "sppnet", "hog", "regression")  # models.recipes, named here so that --help need not load torch
 DESCRIPTION = "Detectors of the R-CNN family, from selective search to Mask R-CNN."
 EPILOG = """\
 examples:
@@ -55,9 +55,9 @@ def _add_train(commands) -> None:
     train = commands.add_parser(
         "train",
         help="train a detector",
-        description="Train a detector and measure it on the test split. The stages of rcnn that RUN already holds are "
-        "not repeated, so an interrupted training goes on when the same command is given again; hog and regression "
-        "take a few minutes and start anew.",
+        description="Train a detector and measure it on the test split. The stages of rcnn and sppnet that RUN already "
+        "holds are not repeated, so an interrupted training goes on when the same command is given again; hog and "
+        "regression take a few minutes and start anew.",
     )
     train.add_argument("--model", choices=MODELS, required=True, help="which detector")
     train.add_argument("--data", choices=("scenes",), default="scenes", help="what to train on (default: %(default)s)")
@@ -76,9 +76,9 @@ def _add_train(commands) -> None:
     train.add_argument("--size", type=_count, metavar="S", help="side of a warped region in pixels (default: 96)")
     train.add_argument("--proposals", type=_count, metavar="N", help="regions looked at in a picture (default: 300)")
     train.add_argument(
-        "--finetune", type=_whole, metavar="N", help="batches of fine-tuning of rcnn's network (default: 600; 0: none)"
+        "--finetune", type=_whole, metavar="N", help="batches of fine-tuning of rcnn and sppnet (default: 600; 0: none)"
     )
-    train.add_argument("--layer", metavar="NAME", help="what rcnn's SVMs see: pool5, fc6 or fc7 (default: fc6)")
+    train.add_argument("--layer", metavar="NAME", help="what the SVMs see: pool5, fc6 or fc7 (default: the model's)")
     _add_device(train)
     train.set_defaults(run=run_train)
 

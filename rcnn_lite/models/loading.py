@@ -6,8 +6,9 @@ from rcnn_lite.checkpoints import checkpoint_path, load_checkpoint
 from rcnn_lite.models.hog_detector import HOGDetector
 from rcnn_lite.models.rcnn import RCNN
 from rcnn_lite.models.regression_only import RegressionOnly
+from rcnn_lite.models.sppnet import SPPNet
 
-MODELS = {"rcnn": RCNN, "hog": HOGDetector, "regression": RegressionOnly}
+MODELS = {"rcnn": RCNN, "sppnet": SPPNet, "hog": HOGDetector, "regression": RegressionOnly}
 
 
 def load_model(checkpoint: str | Path, device: str = "cpu", **settings):

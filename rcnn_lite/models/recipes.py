@@ -39,7 +39,22 @@ def train_rcnn(data, order: Order) -> tuple[nn.Module, dict]:
         chosen |= {"layer": order.layer}
     model = RCNN(build_backbone(order.backbone).to(order.device), data.classes, RCNNSettings(**chosen))
     tuning = FinetuningSettings() if order.finetune is None else FinetuningSettings(iterations=order.finetune)
-    return model, {"rounds": train(model, data, order.folder, RCNNTraining(tuning, seed=order.seed))}
+    return model, {"rounds": train(model, data, order.folder, RCNNTraining(finetuning=tuning, seed=order.seed))}
+
+
+def train_sppnet(data, order: Order) -> tuple[nn.Module, dict]:
+    """SPPnet: see `sppnet_training`."""
+    from rcnn_lite.models.backbone import build_backbone
+    from rcnn_lite.models.sppnet import SPPNet, SPPSettings
+    from rcnn_lite.models.sppnet_training import LayerSettings, SPPTraining, train
+
+    _refuse(order, "sppnet", "size")
+    chosen = {"max_proposals": order.proposals} if order.proposals else {}
+    if order.layer:
+        chosen |= {"layer": order.layer}
+    model = SPPNet(build_backbone(order.backbone).to(order.device), data.classes, SPPSettings(**chosen))
+    layers = LayerSettings() if order.finetune is None else LayerSettings(iterations=order.finetune)
+    return model, {"rounds": train(model, data, order.folder, SPPTraining(layers=layers, seed=order.seed))}
 
 
 def train_hog(data, order: Order) -> tuple[nn.Module, dict]:
@@ -69,4 +84,4 @@ def _refuse(order: Order, model: str, *options: str) -> None:
             raise ValueError(f"--{option} means nothing to --model {model}")
 
 
-RECIPES = {"rcnn": train_rcnn, "hog": train_hog, "regression": train_regression}
+RECIPES = {"rcnn": train_rcnn, "sppnet": train_sppnet, "hog": train_hog, "regression": train_regression}
