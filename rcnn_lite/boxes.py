@@ -122,6 +122,19 @@ def clip_boxes(boxes: Tensor, image_size: tuple[int, int]) -> Tensor:
     return torch.stack((x[..., 0], y[..., 0], x[..., 1], y[..., 1]), dim=-1)
 
 
+def flip_boxes(boxes: Tensor, width: float) -> Tensor:
+    """Boxes in the mirror image of a picture that is ``width`` wide: x1, x2 -> width - x2, width - x1. (..., 4).
+
+    The two corners change places, or the box would have a negative width.
+
+    >>> flip_boxes(torch.tensor([[10.0, 5.0, 30.0, 20.0]]), width=100)
+    tensor([[70.,  5., 90., 20.]])
+    """
+    require_boxes(boxes)
+    x1, y1, x2, y2 = boxes.unbind(-1)
+    return torch.stack((width - x2, y1, width - x1, y2), dim=-1)
+
+
 def remove_small_boxes(boxes: Tensor, min_size: float) -> Tensor:
     """Indices (K,) of the boxes (N, 4) that are at least ``min_size`` pixels wide and high, in order.
 

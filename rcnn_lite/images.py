@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
 
@@ -74,3 +75,23 @@ def tensor_to_image(image: Tensor) -> np.ndarray:
     if not isinstance(image, Tensor) or not image.is_floating_point() or image.ndim != 3 or image.shape[0] != 3:
         raise ValueError(f"image must be a float tensor (3, H, W), got {getattr(image, 'shape', type(image).__name__)}")
     return (image.detach().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+def resize(image: Tensor, short_side: int, long_side: int | None = None) -> Tensor:
+    """Enlarge or shrink a picture (3, H, W) in [0, 1] so that its shorter side has ``short_side`` pixels.
+
+    If its longer side would then have more than ``long_side``, it is that side that fits (Fast R-CNN, section 5: 600
+    and 1,000). Bilinear, with smoothing where it shrinks; both sides are rounded to whole pixels, so the two factors
+    may differ a little. A picture that has the size already comes back as it is.
+
+    >>> resize(torch.zeros(3, 100, 300), 50).shape, resize(torch.zeros(3, 100, 300), 50, 100).shape
+    (torch.Size([3, 50, 150]), torch.Size([3, 33, 100]))
+    """
+    height, width = image.shape[1:]
+    factor = short_side / min(height, width)
+    if long_side is not None:
+        factor = min(factor, long_side / max(height, width))
+    size = [max(1, round(side * factor)) for side in (height, width)]
+    if size == [height, width]:
+        return image
+    return F.interpolate(image[None], size, mode="bilinear", antialias=factor < 1)[0].clamp(0, 1)

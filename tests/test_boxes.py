@@ -15,6 +15,7 @@ from rcnn_lite.boxes import (
     cxcywh_to_xyxy,
     decode_boxes,
     encode_boxes,
+    flip_boxes,
     remove_small_boxes,
     require_positive_area,
     xyxy_to_cxcywh,
@@ -172,3 +173,12 @@ def test_other_arguments_are_checked_too():
         decode_boxes(torch.zeros(1, 3), one)
     with pytest.raises(ValueError, match="as corners"):
         cxcywh_to_xyxy(torch.tensor([[0.0, 0.0, -1.0, 1.0]]))
+
+
+def test_a_mirror_image_by_hand():
+    boxes = as_boxes([[0, 1, 4, 5], [3, 0, 10, 2]])
+    assert flip_boxes(boxes, 10).tolist() == [[6, 1, 10, 5], [0, 0, 7, 2]]
+    torch.testing.assert_close(flip_boxes(flip_boxes(boxes, 10.5), 10.5), boxes)
+    assert flip_boxes(torch.empty(0, 4), 10).shape == (0, 4)
+    with pytest.raises(ValueError, match=r"boxes\[0\] has x2 < x1"):
+        flip_boxes(as_boxes([[5, 0, 1, 1]]), 10)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from rcnn_lite.images import as_rgb, image_to_tensor, read_image, tensor_to_image
+from rcnn_lite.images import as_rgb, image_to_tensor, read_image, resize, tensor_to_image
 
 RAMP = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
 
@@ -88,3 +88,26 @@ def test_tensor_and_back():
     assert tensor_to_image(torch.full((3, 1, 1), 1.7)).tolist() == [[[255] * 3]]
     with pytest.raises(ValueError, match="must be a float tensor"):
         tensor_to_image(torch.zeros(4, 5, 3))
+
+
+@pytest.mark.parametrize(
+    ("size", "short", "long", "expected"),
+    [
+        ((100, 300), 50, None, (50, 150)),
+        ((100, 300), 200, None, (200, 600)),
+        ((100, 300), 200, 450, (150, 450)),  # the longer side decides
+        ((300, 100), 200, 450, (450, 150)),
+        ((5, 1000), 100, 200, (1, 200)),  # at least one pixel
+        ((100, 300), 100, None, (100, 300)),
+    ],
+)
+def test_sizes_of_resized_pictures(size, short, long, expected):
+    assert resize(torch.rand(3, *size), short, long).shape == (3, *expected)
+
+
+def test_resized_pixels_by_hand():
+    """A step in the middle: bilinear enlargement puts a quarter and three quarters beside it; shrinking averages."""
+    image = torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(3, 4, 4)
+    assert resize(image, 8)[0, 0].tolist() == [0, 0, 0, 0.25, 0.75, 1, 1, 1]
+    torch.testing.assert_close(resize(image, 1), torch.full((3, 1, 1), 0.5))
+    assert resize(image, 4) is image

@@ -95,6 +95,14 @@ class Backbone(nn.Module):
                         layer[i - 1], layer[i] = fuse_conv_bn_eval(layer[i - 1], layer[i]), nn.Identity()
         return fused.to(memory_format=torch.channels_last)
 
+    def trunk(self, num_stages: int) -> "Backbone":
+        """A copy of the first `num_stages` stages alone: what regions share. It cannot classify."""
+        trunk = copy.copy(self)
+        trunk._modules = dict(self._modules) | {"embedding": nn.Sequential(), "classifier": nn.Identity()}
+        trunk._modules["stages"] = self.stages[:num_stages]
+        trunk.strides, trunk.channels = self.strides[:num_stages], self.channels[:num_stages]
+        return copy.deepcopy(trunk)
+
     def _batch_norms(self):
         return (layer for layer in self.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm))
 

@@ -2,11 +2,10 @@
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from rcnn_lite.images import image_to_tensor
+from rcnn_lite.images import image_to_tensor, resize
 
 RED = "#e41a1c"  # the colour of detections in all figures
 
@@ -19,10 +18,8 @@ def detect_in_picture(model, image: np.ndarray, short_side: int = 256) -> dict[s
     """
     pixels = image_to_tensor(image)
     height, width = pixels.shape[1:]
-    shrink = min(1.0, short_side / min(height, width))
-    if shrink < 1:
-        size = [max(1, round(side * shrink)) for side in (height, width)]
-        pixels = F.interpolate(pixels[None], size, mode="bilinear", antialias=True)[0].clamp(0, 1)
+    if short_side < min(height, width):
+        pixels = resize(pixels, short_side)
     (found,) = model.detect([pixels.to(model.device)])
     found = {key: value.cpu() for key, value in found.items()}
     stretch = torch.tensor([width / pixels.shape[2], height / pixels.shape[1]]).repeat(2)  # x, y, x, y

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from rcnn_lite.boxes import box_area, box_iou
+from rcnn_lite.boxes import box_area, box_iou, flip_boxes
 from rcnn_lite.heads.ridge import LinearMap, fit_ridge
 from rcnn_lite.heads.svm import SVMSettings, feature_scale, fit_svms
 from rcnn_lite.models.regression_only import RegressionOnly, to_pixels, to_unit
@@ -90,8 +90,7 @@ def _features(model: RegressionOnly, dataset) -> tuple[Tensor, Tensor, list[dict
         single = ~target["iscrowd"].bool() if "iscrowd" in target else slice(None)
         labels = target["labels"][single]
         boxes = to_unit(target["boxes"][single], image.shape[1:])
-        mirrored = boxes[:, [2, 1, 0, 3]] * boxes.new_tensor([-1, 1, -1, 1]) + boxes.new_tensor([1, 0, 1, 0])
-        for picture, objects in ((image, boxes), (image.flip(2), mirrored)):
+        for picture, objects in ((image, boxes), (image.flip(2), flip_boxes(boxes, width=1))):
             features = model.features(picture.to(model.device))
             maps.append(features.map.cpu())
             fc.append(features.fc.cpu())

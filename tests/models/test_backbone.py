@@ -139,3 +139,16 @@ def test_offline_the_message_says_what_to_do(monkeypatch):
         RuntimeError, match=r"alexnet could not be fetched .*no route to host.* put https://.* or use build_backbone"
     ):
         build_backbone("alexnet")
+
+
+def test_a_trunk_is_the_first_stages_by_themselves(lite0, generator):
+    images = torch.rand(1, 3, 64, 48, generator=generator)
+    trunk = lite0.trunk(4)
+    with torch.inference_mode():
+        torch.testing.assert_close(trunk(images), lite0(images, 4))
+    assert (trunk.strides, trunk.channels, trunk.name) == ((2, 4, 8, 16), (16, 24, 40, 112), "lite0")
+    assert sum(p.numel() for p in trunk.parameters()) == sum(p.numel() for p in lite0.stages[:4].parameters())
+    with torch.no_grad():
+        next(trunk.parameters()).zero_()  # a copy: the whole network is as it was
+    assert next(lite0.parameters()).any()
+    assert len(lite0.stages) == 5

@@ -1,0 +1,47 @@
+"""Changing a picture together with everything that is known about it."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from rcnn_lite.boxes import flip_boxes
+
+
+def flip_horizontally(
+    image: Tensor, target: dict, proposals: Tensor | None = None, keypoint_flip: Sequence[int] | None = None
+) -> tuple[Tensor, dict, Tensor | None]:
+    """The mirror image: picture (3, H, W), its target, and proposals (n, 4) if there are any.
+
+    Boxes, proposals, masks and keypoints are mirrored with the picture; what has no place (labels, areas) stays. Fast
+    R-CNN, section 2.3: flipping with probability 0.5 is its only augmentation. The inputs are left as they are.
+
+    Parameters
+    ----------
+    keypoint_flip : K indices; keypoint k of the mirrored picture is called keypoint ``keypoint_flip[k]`` of the
+        original, because a left ear becomes a right one. Needed where the target has keypoints (N, K, 3) with a
+        visibility above 0, else ValueError.
+
+    >>> _, target, _ = flip_horizontally(torch.zeros(3, 4, 10), {"boxes": torch.tensor([[1.0, 0.0, 3.0, 4.0]])})
+    >>> target["boxes"]
+    tensor([[7., 0., 9., 4.]])
+    """
+    width = image.shape[2]
+    flipped = dict(target) | {"boxes": flip_boxes(target["boxes"], width)}
+    if "masks" in target:
+        flipped["masks"] = target["masks"].flip(2)
+    if "keypoints" in target:
+        flipped["keypoints"] = _flip_keypoints(target["keypoints"], width, keypoint_flip)
+    return image.flip(2), flipped, None if proposals is None else flip_boxes(proposals, width)
+
+
+def _flip_keypoints(keypoints: Tensor, width: int, keypoint_flip: Sequence[int] | None) -> Tensor:
+    """(N, K, 3) x y visibility: mirrored and renamed; points that are not there (visibility 0) stay all zero."""
+    if keypoint_flip is None:
+        if (keypoints[..., 2] > 0).any():
+            raise ValueError("the target has keypoints: keypoint_flip must say what each is called in a mirror")
+        return keypoints
+    renamed = keypoints[:, torch.as_tensor(keypoint_flip, device=keypoints.device)]
+    there = renamed[..., 2] > 0
+    mirrored = torch.where(there, width - renamed[..., 0], renamed[..., 0])
+    return torch.cat((mirrored[..., None], renamed[..., 1:]), dim=-1)
