@@ -94,6 +94,8 @@ class SPPNet(SVMDetector):
 
     def pyramids(self, image: Tensor, boxes: Tensor) -> Tensor:
         """pool5 of n boxes of an image, unscaled: (3, H, W), (n, 4) -> (n, P). No trained layer has a say in it."""
+        if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
+            raise ValueError(f"image must be a float tensor (3, H, W), got {image.dtype} {tuple(image.shape)}")
         with self.watch("convolutions"):
             copies = [resize(image, side, round(side * self.settings.elongation)) for side in self.settings.short_sides]
             maps = [self.convolve(copy) for copy in copies]

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from squares import CLASSES, Squares
 from torch import nn
 
 from rcnn_lite.boxes import box_iou
@@ -21,8 +22,6 @@ from rcnn_lite.models.finetuning import FinetuningSettings
 from rcnn_lite.models.rcnn import RCNN, RCNNSettings
 from rcnn_lite.models.rcnn_training import RCNNTraining, train
 from rcnn_lite.models.stopwatch import Stopwatch
-
-CLASSES = ("background", "red", "blue")
 
 
 class PoolingBackbone(Backbone):
@@ -37,33 +36,6 @@ class PoolingBackbone(Backbone):
 
 def small_model(**settings):
     return RCNN(PoolingBackbone(), CLASSES, RCNNSettings(size=16, context=2, min_size=2, **settings))
-
-
-class Squares:
-    """Pictures (3, 48, 64) of grey noise with a red square (label 1) and a blue one (label 2), each 16 to 23 pixels
-    wide.
-    """
-
-    classes = CLASSES
-
-    def __init__(self, length, seed=0):
-        self.length, self.seed = length, seed
-        self.fingerprint = f"squares {length} {seed}"
-
-    def __len__(self):
-        return self.length
-
-    def __getitem__(self, index):
-        rng = np.random.default_rng([self.seed, index])
-        image = 0.4 + 0.1 * torch.from_numpy(rng.random((3, 48, 64), dtype=np.float32))
-        boxes = []
-        for label, left in ((1, 0), (2, 32)):
-            side = int(rng.integers(16, 24))
-            x, y = left + int(rng.integers(1, 32 - side)), int(rng.integers(1, 48 - side))
-            colour = torch.tensor([0.9, 0.1, 0.1] if label == 1 else [0.1, 0.1, 0.9])
-            image[:, y : y + side, x : x + side] = colour[:, None, None]
-            boxes.append([x, y, x + side, y + side])
-        return image, {"boxes": torch.tensor(boxes, dtype=torch.float32), "labels": torch.tensor([1, 2])}
 
 
 def test_features_of_a_crop_by_hand():
