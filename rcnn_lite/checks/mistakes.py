@@ -72,6 +72,7 @@ MORE = (
     "warping_mistakes",
     "mining_mistakes",
     "regressing_mistakes",
+    "pooling_mistakes",
     "fast_mistakes",
 )
 """Modules beside this one that add theirs when they are imported; that happens when mistakes are first asked for."""
