@@ -1,11 +1,12 @@
 """The loop that every network here is trained with: AdamW, a warm-up, a cosine, a progress bar, a file to resume from.
 
-The loop knows nothing of models. It is given a *step*, a function that draws a batch and returns its losses by name.
+`optimise` knows nothing of models. It is given a *step*, a function that draws a batch and returns its losses by name.
+`fit` is that for detectors, whose `losses` want pictures, targets and, of some, proposals.
 """
 
 import math
 import pickle
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from torch import Generator, Tensor, nn
 from tqdm import tqdm
 
 from rcnn_lite.cache import write_atomically
+from rcnn_lite.datasets.transforms import flip_horizontally
 
 Step = Callable[[Generator], dict[str, Tensor]]
+History = list[dict[str, float]]  # the losses of each iteration by name
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,68 @@ class Schedule:
         return 0.5 * (1 + math.cos(math.pi * (iteration - self.warm_up) / rest))
 
 
+@dataclass(frozen=True)
+class FitSettings:
+    """How a detector is trained. The papers' optimiser was SGD; AdamW needs less care with the learning rate."""
+
+    schedule: Schedule = Schedule(iterations=1500)
+    learning_rate: float = 3e-4
+    images_per_step: int = 2  # N of Fast R-CNN, section 2.3
+    flip: float = 0.5  # probability of a mirrored picture, section 2.3
+
+
+def fit(
+    model: nn.Module,
+    dataset,
+    file: str | Path,
+    settings: FitSettings = FitSettings(),
+    generator: Generator | None = None,
+    proposals: Sequence[Tensor] | None = None,
+    report: Callable[[History], None] = lambda history: None,
+) -> History:
+    """Train a detector on a dataset of (image, target) pairs, in place; returns the losses of each iteration.
+
+    Parameters
+    ----------
+    model : has ``losses(images, targets, proposals, generator) -> dict``, or without proposals if none are given.
+        Parameters that do not require a gradient stay as they are.
+    file : where the state is kept; a second call with the same arguments goes on from there (see `optimise`).
+    generator : of everything random but the model's first weights; default: seed 0.
+    proposals : (n, 4) boxes for each image of a model that is given its proposals.
+    report : called with the losses so far after each iteration, to draw them for instance.
+    """
+    if proposals is not None and len(proposals) != len(dataset):
+        raise ValueError(f"there are {len(dataset)} images and proposals for {len(proposals)}")
+    if len(dataset) < settings.images_per_step:
+        raise ValueError(f"a step takes {settings.images_per_step} images, the data set has {len(dataset)}")
+
+    def step(generator: Generator) -> dict[str, Tensor]:
+        """Draw images, mirror some of them, and ask the model for its losses."""
+        chosen = torch.randperm(len(dataset), generator=generator)[: settings.images_per_step].tolist()
+        batch = [(*dataset[i], None if proposals is None else proposals[i]) for i in chosen]
+        mirrored = (torch.rand(len(batch), generator=generator) < settings.flip).tolist()
+        renamed = getattr(dataset, "keypoint_flip", None)
+        batch = [flip_horizontally(*one, renamed) if flip else one for one, flip in zip(batch, mirrored, strict=True)]
+        images, targets, boxes = (list(column) for column in zip(*batch, strict=True))
+        return model.losses(images, targets, *([] if proposals is None else [boxes]), generator=generator)
+
+    model.train()
+    groups = [{"params": [p for p in model.parameters() if p.requires_grad], "lr": settings.learning_rate}]
+    generator = generator or Generator().manual_seed(0)
+    history = optimise(step, model, groups, settings.schedule, generator, Path(file), report)
+    model.eval()
+    return history
+
+
 def optimise(
-    step: Step, module: nn.Module, groups: Iterable[dict], schedule: Schedule, generator: Generator, file: Path
-) -> list[dict[str, float]]:
+    step: Step,
+    module: nn.Module,
+    groups: Iterable[dict],
+    schedule: Schedule,
+    generator: Generator,
+    file: Path,
+    report: Callable[[History], None] = lambda history: None,
+) -> History:
     """Change `module` so that the sum of the losses falls; returns the losses of each of `schedule.iterations`.
 
     Parameters
@@ -48,6 +110,7 @@ def optimise(
     groups : AdamW's parameter groups, each {"params": ..., "lr": ...}.
     file : the state of the training, written every `save_every` iterations. If it is there the training goes on from
         it, and ends with the same weights as one that was never interrupted.
+    report : called with the losses so far after each iteration.
 
     Raises
     ------
@@ -70,6 +133,7 @@ def optimise(
         rates.step()
         bar.set_postfix({name: f"{value:.3f}" for name, value in history[-1].items()}, refresh=False)
         bar.update()
+        report(history)
         if len(history) % schedule.save_every == 0 or len(history) == schedule.iterations:
             _save(Path(file), module, optimiser, rates, generator, history)
     bar.close()
@@ -93,7 +157,7 @@ def _save(file: Path, module, optimiser, rates, generator: Generator, history: l
     write_atomically(file, lambda temporary: torch.save(state, temporary))
 
 
-def _resume(file: Path, module, optimiser, rates, generator: Generator) -> list[dict[str, float]]:
+def _resume(file: Path, module, optimiser, rates, generator: Generator) -> History:
     """Put everything back as it was when the file was written; the losses until then."""
     if not file.is_file():
         return []

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from rcnn_lite.training import Schedule, optimise
+from rcnn_lite.training import FitSettings, Schedule, fit, optimise
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -150,7 +150,7 @@ import os, signal, sys
 from pathlib import Path
 import torch
 from torch import nn
-from rcnn_lite.training import Schedule, optimise
+from rcnn_lite.training import FitSettings, Schedule, fit, optimise
 
 file, die_at = Path(sys.argv[1]), int(sys.argv[2])
 module, generator, calls = nn.Linear(3, 1), torch.Generator().manual_seed(0), []
@@ -240,3 +240,75 @@ def test_a_gradient_that_is_not_finite_does_not_reach_the_file(tmp_path):
     assert len(state["history"]) == 2
     assert torch.isfinite(state["module"]["w"]).all()
     assert torch.isfinite(module.w).all()
+
+
+# ---- fit ----
+
+
+class Pictures:
+    """Pictures of one number, their index; the object lies in the left half."""
+
+    def __init__(self, length=5):
+        self.length = length
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        box = torch.tensor([[0.0, 0.0, 2.0, 4.0]])
+        return torch.full((3, 4, 8), float(index)), {"boxes": box, "labels": torch.tensor([1])}
+
+
+class Listener(Weight):
+    """A model that remembers what it was given."""
+
+    def __init__(self):
+        super().__init__()
+        self.frozen = nn.Parameter(torch.ones(1), requires_grad=False)
+        self.given, self.modes = [], []
+
+    def losses(self, images, targets, proposals=None, generator=None):
+        self.modes.append(self.training)
+        self.given.append((images, targets, proposals, torch.rand(1, generator=generator).item()))
+        return {"loss": (self.w - 3).square().sum() + 0 * self.frozen.sum()}
+
+
+def test_fit_draws_pictures_with_their_proposals_and_mirrors_half_of_them(tmp_path):
+    model, data, seen = Listener(), Pictures(), []
+    proposals = [torch.tensor([[0.0, 0.0, float(i + 1), 1.0]]) for i in range(5)]
+    settings = FitSettings(Schedule(40, 5), learning_rate=0.1)
+    history = fit(model, data, tmp_path / "s", settings, proposals=proposals, report=lambda h: seen.append(len(h)))
+    assert len(history) == len(model.given) == 40
+    assert seen == list(range(1, 41))
+    mirrored = 0
+    for images, targets, boxes, _ in model.given:
+        numbers = [int(image[0, 0, 0]) for image in images]
+        assert len(set(numbers)) == 2  # no picture twice in a step
+        for number, target, (box,) in zip(numbers, targets, boxes, strict=True):
+            left = bool(target["boxes"][0, 0] == 0)
+            assert box.tolist() == ([0, 0, number + 1, 1] if left else [7 - number, 0, 8, 1])
+            mirrored += not left
+    assert 25 < mirrored < 55  # of 80
+    assert all(model.modes)
+    assert not model.training
+    assert abs(float(model.w.detach()) - 3) < 1
+    assert float(model.frozen) == 1
+
+
+def test_fit_without_proposals_and_with_a_seed(tmp_path):
+    def run(name, seed, iterations=4):
+        model = Listener()
+        settings = FitSettings(Schedule(iterations, 2), flip=0.0)
+        fit(model, Pictures(), tmp_path / name, settings, torch.Generator().manual_seed(seed))
+        assert all(p is None and t["boxes"][0, 0] == 0 for _, targets, p, _ in model.given for t in targets)
+        return [(tuple(float(i[0, 0, 0]) for i in images), number) for images, _, _, number in model.given]
+
+    assert run("a", 1) == run("b", 1) != run("c", 2)
+    assert run("a", 1, iterations=6) == run("d", 1, iterations=6)[4:]  # goes on with the same draws
+
+
+def test_fit_refuses_what_does_not_fit(tmp_path):
+    with pytest.raises(ValueError, match="there are 5 images and proposals for 4"):
+        fit(Listener(), Pictures(), tmp_path / "s", proposals=[torch.empty(0, 4)] * 4)
+    with pytest.raises(ValueError, match="a step takes 2 images, the data set has 1"):
+        fit(Listener(), Pictures(1), tmp_path / "s")

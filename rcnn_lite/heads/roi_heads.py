@@ -82,7 +82,7 @@ class RoIHeads(nn.Module):
         return RoISample(boxes[rows], labels, deltas)
 
     def losses(self, pooled: Tensor, samples: list[RoISample]) -> dict[str, Tensor]:
-        """The multi-task loss of a batch, equation 1: pooled (R, C, bins, bins) of its samples, one image after another."""
+        """The multi-task loss of a batch, equation 1: pooled (R, C, bins, bins), the samples one after another."""
         labels, deltas = (torch.cat([getattr(s, name) for s in samples]) for name in ("labels", "deltas"))
         return detection_loss(*self(pooled), labels, deltas, self.settings.loss_weight)
 
