@@ -89,6 +89,23 @@ def test_pooling_at_another_scale_is_that_of_the_resized_picture(generator):
     torch.testing.assert_close(pool5, spatial_pyramid_pool(cut, (2, 1))[0])
 
 
+def test_where_a_cell_looks_is_a_setting():
+    """Cells that look at pixels 0, 4, 8, ... or 2, 6, 10, ...: a box from 9 to 21 has cells 3 to 5, or 2 to 4."""
+    image = torch.full((3, 48, 64), 0.5)
+    image[1, :, 20:24], image[2, :, 8:12] = 1.0, 1.0  # cells 5 and 2
+    box = torch.tensor([[9.0, 9.0, 21.0, 21.0]])
+    left, middle = (small_model(centre=c, levels=(1,)).pyramids(image, box)[0].tolist() for c in (0.0, 0.5))
+    assert (left, middle) == ([0.0, 0.5, 0.0], [0.0, 0.0, 0.5])
+
+
+def test_a_long_picture_is_enlarged_by_its_long_side():
+    model, sizes = small_model(elongation=2.0), []
+    model.convolve = lambda copy: sizes.append(tuple(copy.shape[1:])) or torch.zeros(1, 3, 12, 24)
+    for shape in ((3, 12, 24), (3, 12, 48), (3, 12, 18)):
+        model.pyramids(torch.rand(shape), torch.zeros(0, 4))
+    assert sizes == [(48, 96), (24, 96), (48, 72)]
+
+
 def test_pictures_are_padded_to_whole_cells_with_what_is_nothing_to_the_network():
     model = small_model()
     features = model.convolve(torch.ones(3, 46, 61))
