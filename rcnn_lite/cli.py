@@ -9,7 +9,8 @@ from pathlib import Path
 
 from rcnn_lite import __version__, course
 
-MODELS = ("rcnn", "sppnet", "hog", "regression")  # models.recipes, named here so that --help need not load torch
+# Those of models.recipes, named here so that --help need not load torch.
+MODELS = ("rcnn", "sppnet", "fast_rcnn", "hog", "regression")
 DESCRIPTION = "Detectors of the R-CNN family, from selective search to Mask R-CNN."
 EPILOG = """\
 examples:
@@ -56,8 +57,8 @@ def _add_train(commands) -> None:
         "train",
         help="train a detector",
         description="Train a detector and measure it on the test split. The stages of rcnn and sppnet that RUN already "
-        "holds are not repeated, so an interrupted training goes on when the same command is given again; hog and "
-        "regression take a few minutes and start anew.",
+        "holds are not repeated, fast_rcnn goes on where it last saved its state, so an interrupted training goes on "
+        "when the same command is given again; hog and regression take a few minutes and start anew.",
     )
     train.add_argument("--model", choices=MODELS, required=True, help="which detector")
     train.add_argument("--data", choices=("scenes",), default="scenes", help="what to train on (default: %(default)s)")
@@ -74,10 +75,11 @@ def _add_train(commands) -> None:
         "--backbone", default="lite0", metavar="NAME", help="lite0, alexnet, vgg16 or resnet50 (default: %(default)s)"
     )
     train.add_argument("--size", type=_count, metavar="S", help="side of a warped region in pixels (default: 96)")
-    train.add_argument("--proposals", type=_count, metavar="N", help="regions looked at in a picture (default: 300)")
     train.add_argument(
-        "--finetune", type=_whole, metavar="N", help="batches of fine-tuning of rcnn and sppnet (default: 600; 0: none)"
+        "--proposals", type=_count, metavar="N", help="regions looked at in a picture (default: 300; fast_rcnn: 2000)"
     )
+    text = "batches that the network learns from (default: the model's; rcnn and sppnet, 0: none)"
+    train.add_argument("--finetune", type=_whole, metavar="N", help=text)
     train.add_argument("--layer", metavar="NAME", help="what the SVMs see: pool5, fc6 or fc7 (default: the model's)")
     _add_device(train)
     train.set_defaults(run=run_train)
@@ -96,9 +98,9 @@ def _add_detect(commands) -> None:
     detect.add_argument(
         "--min-score",
         type=float,
-        default=-0.2,
         metavar="S",
-        help="draw detections from this score on (default: %(default)s; the margin of an SVM reaches from -1 to 1)",
+        help="draw detections from this score on (default: -0.2 for models with SVMs, whose margin reaches from -1 to 1, "
+        "0.5 for fast_rcnn, whose scores are probabilities)",
     )
     detect.add_argument(
         "--short-side",
@@ -193,6 +195,7 @@ def run_detect(args: argparse.Namespace) -> int:
     from rcnn_lite.models.pictures import coco_results, detect_in_picture, draw_on_picture
 
     model, _ = load_model(args.checkpoint, args.device)
+    worth_drawing = model.confident if args.min_score is None else args.min_score
     results, failed = [], 0
     for number, path in enumerate(tqdm(args.images, desc="detecting", unit="image", disable=None), start=1):
         try:
@@ -203,7 +206,7 @@ def run_detect(args: argparse.Namespace) -> int:
             continue
         found = detect_in_picture(model, image, args.short_side)
         results += coco_results(found, number, path.name)
-        picture = draw_on_picture(image, found, model.classes, args.min_score)
+        picture = draw_on_picture(image, found, model.classes, worth_drawing)
         name = f"{number:04d}_{path.stem}.jpg"  # files of the same name from two folders stay apart
         write_atomically(args.out / name, lambda file, picture=picture: picture.save(file, quality=92))
     text = json.dumps(results, indent=1)

@@ -123,6 +123,28 @@ def test_train_evaluate_and_resume(tmp_path, capsys):
     assert "holds a run that differs in settings" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("name", "refused"), [("sppnet", "size"), ("fast_rcnn", "layer")])
+def test_models_of_one_map_train_resume_evaluate_and_detect(name, refused, tmp_path, pictures, capsys):
+    run = tmp_path / "run"
+    command = ["train", "--model", name, "--out", str(run), "--images", "3", "--test-images", "2", "--finetune", "3"]
+    assert cli.main(command) == 0
+    tensors, note = load_checkpoint(run / f"{name}.safetensors")
+    assert (note["model"], note["seed"], note["metrics"]["images"]) == (name, 0, 2)
+    before = {p.name: p.stat().st_mtime_ns for p in run.rglob("*") if p.name != f"{name}.safetensors"}
+    assert cli.main(command) == 0
+    assert before == {p.name: p.stat().st_mtime_ns for p in run.rglob("*") if p.name != f"{name}.safetensors"}
+    again = load_checkpoint(run / f"{name}.safetensors")[0]
+    assert all(torch.equal(tensors[key], again[key]) for key in tensors)
+    model = ["--checkpoint", str(run / f"{name}.safetensors")]
+    assert cli.main(["evaluate", *model, "--images", "2"]) == 0
+    assert cli.main(["detect", str(pictures / "good.png"), *model, "--out", str(tmp_path / "found")]) == 0
+    capsys.readouterr()
+    assert cli.main([*command[:-1], "4"]) == 1
+    assert "holds a run that differs in training" in capsys.readouterr().err
+    assert cli.main([*command, f"--{refused}", "64"]) == 1
+    assert f"--{refused} means nothing to --model {name}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["hog", "regression"])
 def test_models_without_proposals_train_evaluate_and_detect(name, tmp_path, pictures, capsys):
     run, kept = tmp_path / "run", tmp_path / "kept.safetensors"

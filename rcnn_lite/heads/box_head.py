@@ -6,15 +6,22 @@ between the layers, K classes with background (notebook 10).
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 
 class TwoMLPHead(nn.Module):
-    """fc6 and fc7, each followed by ReLU: pooled features (R, C, P, Q) -> (R, D)."""
+    """fc6 and fc7, each followed by ReLU: pooled features (R, C, P, Q) -> (R, D).
 
-    def __init__(self, in_features: int, size: int = 1024):
+    Weights start as torch starts linear layers, drawn from `generator`.
+    """
+
+    def __init__(self, in_features: int, size: int = 1024, generator: Generator | None = None):
         super().__init__()
         self.fc6, self.fc7 = nn.Linear(in_features, size), nn.Linear(size, size)
+        for layer in (self.fc6, self.fc7):
+            bound = layer.in_features**-0.5
+            for parameter in (layer.weight, layer.bias):
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
     def forward(self, pooled: Tensor) -> Tensor:
         """(R, C, P, Q), with C P Q = in_features -> (R, D)."""
@@ -28,11 +35,11 @@ class FastRCNNPredictor(nn.Module):
     all biases at zero. So the first boxes are the proposals, nearly unmoved.
     """
 
-    def __init__(self, in_features: int, num_classes: int):
+    def __init__(self, in_features: int, num_classes: int, generator: Generator | None = None):
         super().__init__()
         self.cls_score, self.bbox_pred = nn.Linear(in_features, num_classes), nn.Linear(in_features, 4 * num_classes)
         for layer, deviation in ((self.cls_score, 0.01), (self.bbox_pred, 0.001)):
-            nn.init.normal_(layer.weight, std=deviation)
+            nn.init.normal_(layer.weight, std=deviation, generator=generator)
             nn.init.zeros_(layer.bias)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:

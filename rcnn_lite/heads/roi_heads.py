@@ -53,11 +53,17 @@ class RoISample(NamedTuple):
 class RoIHeads(nn.Module):
     """Pooled features of ``channels`` x bins x bins -> class scores and a box for each of K classes."""
 
-    def __init__(self, channels: int, num_classes: int, settings: RoIHeadSettings = RoIHeadSettings()):
+    def __init__(
+        self,
+        channels: int,
+        num_classes: int,
+        settings: RoIHeadSettings = RoIHeadSettings(),
+        generator: Generator | None = None,
+    ):
         super().__init__()
         self.settings = settings
-        self.box_head = TwoMLPHead(channels * settings.bins**2, settings.width)
-        self.box_predictor = FastRCNNPredictor(settings.width, num_classes)
+        self.box_head = TwoMLPHead(channels * settings.bins**2, settings.width, generator)
+        self.box_predictor = FastRCNNPredictor(settings.width, num_classes, generator)
         self.register_buffer("delta_std", torch.tensor(settings.delta_std), persistent=False)
 
     def forward(self, pooled: Tensor) -> tuple[Tensor, Tensor]:

@@ -46,18 +46,27 @@ class FastRCNNSettings:
 class FastRCNN(nn.Module):
     """Fast R-CNN: a backbone, K class names with "background" first, and settings.
 
-    The heads start at random (`torch.manual_seed` makes that repeatable); `rcnn_lite.training.fit` or `from_checkpoint`
-    fills them. Batch normalisation is folded into the convolutions: two images a step are too few to renew it.
+    The heads start at random, drawn from `generator`; `rcnn_lite.training.fit` or `from_checkpoint` fills them. Batch
+    normalisation is folded into the convolutions: two images a step are too few to renew it.
     """
 
-    def __init__(self, backbone: Backbone, classes: tuple[str, ...], settings: FastRCNNSettings = FastRCNNSettings()):
+    confident = 0.5  # detections of at least this score are worth drawing: a probability
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        classes: tuple[str, ...],
+        settings: FastRCNNSettings = FastRCNNSettings(),
+        generator: Generator | None = None,
+    ):
         super().__init__()
         self.classes, self.settings, self.watch = tuple(classes), settings, Stopwatch()
         shared = sum(stride <= settings.stride for stride in backbone.strides)
         self.backbone = backbone.fused().trunk(shared)
         self.original = {name: value.clone() for name, value in self.backbone.state_dict().items()}
         self.backbone.stages[settings.frozen_stages :].requires_grad_(True)
-        self.roi_heads = RoIHeads(self.backbone.channels[-1], len(classes), settings.heads).to(self.device)
+        channels = self.backbone.channels[-1]
+        self.roi_heads = RoIHeads(channels, len(classes), settings.heads, generator).to(self.device)
 
     @property
     def device(self) -> torch.device:

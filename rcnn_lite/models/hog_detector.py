@@ -39,6 +39,8 @@ class HOGDetector(nn.Module):
     Fresh from the constructor it never fires; `hog_training.train` or `from_checkpoint` fills it.
     """
 
+    confident = -0.2  # detections of at least this score are worth drawing: an SVM's margin reaches from -1 to 1
+
     def __init__(self, classes: tuple[str, ...], shapes: Tensor, settings: HOGSettings = HOGSettings()):
         super().__init__()
         shapes = torch.as_tensor(shapes, dtype=torch.int64)

@@ -26,7 +26,8 @@ from rcnn_lite.models.differences import pack_difference
 from rcnn_lite.models.feature_store import FeatureStore
 from rcnn_lite.models.finetuning import FinetuningSettings, RegionClassifier, Windows, finetune
 from rcnn_lite.models.rcnn import RCNN
-from rcnn_lite.models.svm_training import SVMTraining, claim, fit_to_features, propose
+from rcnn_lite.models.runs import claim
+from rcnn_lite.models.svm_training import SVMTraining, fit_to_features, propose
 
 
 @dataclass(frozen=True)

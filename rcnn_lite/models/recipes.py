@@ -5,7 +5,7 @@ the training beyond what the command line writes there (command, seed, data, met
 it runs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import nn
@@ -57,6 +57,39 @@ def train_sppnet(data, order: Order) -> tuple[nn.Module, dict]:
     return model, {"rounds": train(model, data, order.folder, SPPTraining(layers=layers, seed=order.seed))}
 
 
+def train_fast_rcnn(data, order: Order) -> tuple[nn.Module, dict]:
+    """Fast R-CNN: see `fast_rcnn_training`. What is returned has its backbone in 8 bits, as the checkpoint will."""
+    from torch import Generator
+
+    from rcnn_lite.models.backbone import build_backbone
+    from rcnn_lite.models.fast_rcnn import FastRCNN, FastRCNNSettings
+    from rcnn_lite.models.fast_rcnn_training import FastRCNNTraining, train
+
+    _refuse(order, "fast_rcnn", "size", "layer")
+    chosen = {"max_proposals": order.proposals} if order.proposals else {}
+    backbone = build_backbone(order.backbone).to(order.device)
+    start = Generator().manual_seed(order.seed)
+    model = FastRCNN(backbone, data.classes, FastRCNNSettings(**chosen), start)
+    settings = FastRCNNTraining(seed=order.seed)
+    if order.finetune is not None:
+        schedule = replace(settings.fit.schedule, iterations=order.finetune)
+        settings = replace(settings, fit=replace(settings.fit, schedule=schedule))
+    history = train(model, data, order.folder, settings)
+    shipped = FastRCNN.from_checkpoint(*model.to_checkpoint(), backbone).to(order.device)
+    return shipped, {"losses": summary(history)}
+
+
+def summary(history: list[dict[str, float]], parts: int = 50) -> dict[str, list[float]]:
+    """The course of the losses in `parts` means, by name: what a checkpoint's header keeps of its training.
+
+    >>> summary([{"loss": 4.0}, {"loss": 2.0}, {"loss": 1.0}, {"loss": 1.0}], parts=2)
+    {'loss': [3.0, 1.0]}
+    """
+    edges = [round(i * len(history) / parts) for i in range(parts + 1)]
+    spans = [history[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+    return {name: [round(sum(h[name] for h in span) / len(span), 4) for span in spans] for name in history[0]}
+
+
 def train_hog(data, order: Order) -> tuple[nn.Module, dict]:
     """HOG templates on an image pyramid: see `hog_training`. It has no stages to resume."""
     from rcnn_lite.models.hog_training import HOGTraining, train
@@ -84,4 +117,10 @@ def _refuse(order: Order, model: str, *options: str) -> None:
             raise ValueError(f"--{option} means nothing to --model {model}")
 
 
-RECIPES = {"rcnn": train_rcnn, "sppnet": train_sppnet, "hog": train_hog, "regression": train_regression}
+RECIPES = {
+    "rcnn": train_rcnn,
+    "sppnet": train_sppnet,
+    "fast_rcnn": train_fast_rcnn,
+    "hog": train_hog,
+    "regression": train_regression,
+}

@@ -49,6 +49,8 @@ class RegressionOnly(nn.Module):
     Fresh from the constructor it never fires; `regression_training.train` or `from_checkpoint` fills it.
     """
 
+    confident = -0.2  # detections of at least this score are worth drawing: an SVM's margin reaches from -1 to 1
+
     def __init__(
         self, backbone: Backbone, classes: tuple[str, ...], settings: RegressionSettings = RegressionSettings()
     ):

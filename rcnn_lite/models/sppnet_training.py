@@ -29,8 +29,9 @@ from rcnn_lite.checkpoints import load_checkpoint, save_checkpoint
 from rcnn_lite.models.differences import pack_difference
 from rcnn_lite.models.feature_store import FeatureStore
 from rcnn_lite.models.finetuning import Windows
+from rcnn_lite.models.runs import claim
 from rcnn_lite.models.sppnet import PooledLayers, SPPNet
-from rcnn_lite.models.svm_training import SVMTraining, claim, fit_to_features, propose
+from rcnn_lite.models.svm_training import SVMTraining, fit_to_features, propose
 from rcnn_lite.training import Schedule, optimise
 
 SAMPLE = 4000  # rows that mean and deviation of the pyramids are taken from

@@ -12,15 +12,13 @@ trained, in between, is what `rcnn_training` and `sppnet_training` add.
 Notation: K classes with background.
 """
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
-from rcnn_lite.cache import write_atomically
 from rcnn_lite.checkpoints import load_checkpoint, load_records, save_checkpoint, save_records
 from rcnn_lite.heads.ridge import fit_box_regressors
 from rcnn_lite.heads.svm import SVMSettings, train_svms
@@ -40,19 +38,6 @@ class SVMTraining:
     ridge_lambda: float = 100.0  # appendix C: 1000, for ten times our pairs; the best of 10 .. 3000 on held-out scenes
     feature_norm: float = 20.0  # code: feat_norm_mean, see svm.feature_scale
     seed: int = 0
-
-
-def claim(folder: Path, model: SVMDetector, dataset, settings: SVMTraining) -> None:
-    """Write down what is trained here, or refuse if it was something else."""
-    what = model.to_checkpoint()[1] | {"training": asdict(settings), "images": len(dataset)}
-    what = json.loads(json.dumps(what | {"data": getattr(dataset, "fingerprint", "")}))  # tuples become lists
-    file = folder / "stages.json"
-    if file.is_file():
-        before = json.loads(file.read_text())
-        if other := sorted(key for key in what | before if what.get(key) != before.get(key)):
-            raise ValueError(f"{folder} holds a run that differs in {', '.join(other)}: choose another folder")
-        return
-    write_atomically(file, lambda temporary: temporary.write_text(json.dumps(what, indent=1)))
 
 
 def propose(model: SVMDetector, dataset, file: Path, settings: SVMTraining) -> list[dict[str, Tensor]]:
