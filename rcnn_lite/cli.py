@@ -99,8 +99,8 @@ def _add_detect(commands) -> None:
         "--min-score",
         type=float,
         metavar="S",
-        help="draw detections from this score on (default: -0.2 for models with SVMs, whose margin reaches from -1 to 1, "
-        "0.5 for fast_rcnn, whose scores are probabilities)",
+        help="draw detections from this score on (default: -0.2 for models with SVMs, whose margin reaches from -1 "
+        "to 1, 0.5 for fast_rcnn, whose scores are probabilities)",
     )
     detect.add_argument(
         "--short-side",

@@ -37,7 +37,7 @@ class FastRCNNSettings:
     long_side: int = 640  # section 5: 1,000
     roi_side: int = 112  # of a pyramid, the scale where a region has about so many pixels squared; section 2.4: 224
     stride: int = 16  # of the map that all regions share, as VGG16's conv5
-    frozen_stages: int = 2  # section 4.5: the first convolutions need no learning
+    frozen_stages: int = 3  # section 4.5: the first convolutions need no learning
     max_proposals: int = 2000  # section 5
     min_size: float = 6.0  # narrower or lower proposals are skipped; no object is so small
     heads: RoIHeadSettings = field(default_factory=RoIHeadSettings)
