@@ -42,7 +42,7 @@ _BINS, _SCALE = "regions.roi_pool._bins", "regions.scales.scale_boxes"
 _TABLE = (
     Mistake(
         "bins_floored",
-        "Both ends of a bin are rounded down: no cell is shared, and windows with fewer cells than bins have empty ones.",
+        "Both ends of a bin are rounded down: no cell is shared, and windows smaller than their bins have empty ones.",
         {_BINS: bins_floored},
     ),
     Mistake(
