@@ -202,4 +202,5 @@ def test_a_whole_small_run_finds_the_squares_and_travels_in_a_checkpoint(tmp_pat
     mine, loaded = (m.features(Squares(12)[0][0], region["proposals"]) for m in (model, again))
     for values, others in zip(mine, loaded, strict=True):
         torch.testing.assert_close(values, others, rtol=2e-3, atol=2e-3)
+        assert 10 < values.norm(dim=1).mean() < 40  # 20 over all regions: every layer is scaled for the SVMs
     assert evaluate_voc(again.detect(list(images)), list(targets))["mAP"] > 0.9
