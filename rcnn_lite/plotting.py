@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 from torch import Tensor
 
@@ -108,6 +109,40 @@ def draw_precision_recall(
     ax.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     ax.grid(alpha=0.3)
     return ax
+
+
+def draw_losses(ax: Axes, history: Sequence[dict[str, float]], window: int = 25) -> Axes:
+    """Draw each loss of a training, {name: value} of each iteration, as the mean of the last ``window`` iterations."""
+    for name, color in zip(history[0] if history else (), ("#6a3d9a", "#b15928", "#333333", "#17becf"), strict=False):
+        sums = np.cumsum([0.0] + [line[name] for line in history])
+        ends = np.arange(1, len(history) + 1)
+        starts = np.maximum(ends - window, 0)
+        ax.plot(ends, (sums[ends] - sums[starts]) / (ends - starts), color=color, label=name.replace("_", " "))
+    ax.set(xlabel="iteration", ylabel=f"loss, mean of {window}", ylim=(0, None))
+    ax.grid(alpha=0.3)
+    if history:
+        ax.legend(fontsize=8)
+    return ax
+
+
+class LiveLosses:
+    """A ``report`` for `training.fit` in a notebook: one picture of the losses, drawn anew every ``every`` iterations."""
+
+    def __init__(self, every: int = 25):
+        self.every, self.handle = every, None
+
+    def __call__(self, history: Sequence[dict[str, float]]) -> None:
+        """Draw the losses so far in the place of the picture before."""
+        if len(history) % self.every:
+            return
+        from IPython.display import display  # a notebook has it
+
+        figure = Figure(figsize=(6, 2.6), dpi=80, layout="constrained")
+        draw_losses(figure.subplots(), history, self.every)
+        if self.handle is None:
+            self.handle = display(figure, display_id=True)
+        else:
+            self.handle.update(figure)
 
 
 def draw_card(

@@ -118,3 +118,30 @@ def test_the_five_colours_differ_for_every_reader(vision):
     for a, b in itertools.combinations(names, 2):
         distance = np.linalg.norm(seen_as(getattr(plotting, a), vision) - seen_as(getattr(plotting, b), vision))
         assert distance > 20, f"{a} and {b} look alike to {vision} vision: {distance:.0f}"
+
+
+def test_losses_are_means_of_the_last_iterations(ax):
+    """Window 2 over 4, 2, 0, 6: 4, 3, 1, 3."""
+    history = [{"classification": v, "box_regression": 2 * v} for v in (4.0, 2.0, 0.0, 6.0)]
+    plotting.draw_losses(ax, history, window=2)
+    first, second = ax.get_lines()
+    assert first.get_ydata().tolist() == [4, 3, 1, 3]
+    assert second.get_ydata().tolist() == [8, 6, 2, 6]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["classification", "box regression"]
+    assert len(plotting.draw_losses(ax, []).get_lines()) == 2  # nothing to draw yet
+
+
+def test_live_losses_draw_one_picture_again_and_again(monkeypatch):
+    shown, updated = [], []
+
+    class Handle:
+        def update(self, figure):
+            updated.append(figure)
+
+    monkeypatch.setattr("IPython.display.display", lambda figure, display_id: shown.append(figure) or Handle())
+    report, history = plotting.LiveLosses(every=3), []
+    for value in range(10):
+        history.append({"loss": float(value)})
+        report(history)
+    assert (len(shown), len(updated)) == (1, 2)
+    assert len(updated[-1].axes[0].get_lines()[0].get_xdata()) == 9
