@@ -126,7 +126,7 @@ def draw_losses(ax: Axes, history: Sequence[dict[str, float]], window: int = 25)
 
 
 class LiveLosses:
-    """A ``report`` for `training.fit` in a notebook: one picture of the losses, drawn anew every ``every`` iterations."""
+    """A ``report`` for `training.fit` in a notebook: one picture of the losses, anew every ``every`` iterations."""
 
     def __init__(self, every: int = 25):
         self.every, self.handle = every, None
