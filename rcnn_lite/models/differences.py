@@ -45,6 +45,8 @@ def apply_difference(packed: dict[str, Tensor], reference: dict[str, Tensor]) ->
         if packed[name].shape != reference[name].shape:
             shapes = tuple(packed[name].shape), tuple(reference[name].shape)
             raise ValueError(f"the difference of {name} has shape {shapes[0]}, the network's {shapes[1]}")
+        if f"{name}/largest" not in packed:
+            raise ValueError(f"the difference of {name} has no {name}/largest")
         change = packed[name].float() / LEVELS * packed[f"{name}/largest"].float()
         weights[name] = reference[name] + change.to(reference[name])
     return weights

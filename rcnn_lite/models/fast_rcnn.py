@@ -26,8 +26,6 @@ from rcnn_lite.regions.roi_pool import roi_pool
 from rcnn_lite.regions.rois import boxes_to_rois
 from rcnn_lite.regions.scales import nearest_scale, scale_boxes
 
-PARTS = ("tuned/", "roi_heads.")  # of a checkpoint
-
 
 @dataclass(frozen=True)
 class FastRCNNSettings:
@@ -63,7 +61,7 @@ class FastRCNN(nn.Module):
         self.classes, self.settings, self.watch = tuple(classes), settings, Stopwatch()
         shared = sum(stride <= settings.stride for stride in backbone.strides)
         self.backbone = backbone.fused().trunk(shared)
-        self.original = {name: value.clone() for name, value in self.backbone.state_dict().items()}
+        self.original = {f"backbone.{name}": value.clone() for name, value in self.backbone.state_dict().items()}
         self.backbone.stages[settings.frozen_stages :].requires_grad_(True)
         channels = self.backbone.channels[-1]
         self.roi_heads = RoIHeads(channels, len(classes), settings.heads, generator).to(self.device)
@@ -159,11 +157,9 @@ class FastRCNN(nn.Module):
     def to_checkpoint(self) -> tuple[dict[str, Tensor], dict]:
         """Tensors and description from which `from_checkpoint` makes the same model.
 
-        The backbone is there by name, and what training changed in it in 8 bits a number (see `differences`).
+        The backbone is there by name; what training changed in it, and the heads, in 8 bits a number (`differences`).
         """
-        change = pack_difference(self.backbone.state_dict(), self.original)
-        parts = zip(PARTS, (change, self.roi_heads.state_dict()), strict=True)
-        tensors = {prefix + name: value for prefix, part in parts for name, value in part.items()}
+        tensors = pack_difference(self.state_dict(), self._start())
         description = {"model": "fast_rcnn", "backbone": self.backbone.name, "classes": list(self.classes)}
         return tensors, description | {"settings": asdict(self.settings)}
 
@@ -177,13 +173,15 @@ class FastRCNN(nn.Module):
         settings |= {"short_sides": tuple(settings["short_sides"]), "heads": RoIHeadSettings(**heads)}
         backbone = backbone or build_backbone(description["backbone"])
         model = cls(backbone, description["classes"], FastRCNNSettings(**settings))
-        change, heads = ({n.removeprefix(p): t for n, t in tensors.items() if n.startswith(p)} for p in PARTS)
-        try:
-            model.roi_heads.load_state_dict(heads)
-            model.backbone.load_state_dict(apply_difference(change, model.original))
-        except RuntimeError as error:
-            raise ValueError(f"the checkpoint's tensors do not fit its description of a Fast R-CNN: {error}") from error
+        layers = {f"roi_heads.{name}" for name, value in model.roi_heads.named_parameters() if value.ndim == 2}
+        if missing := sorted(layers - tensors.keys()):
+            raise ValueError(f"the checkpoint lacks {missing[0]}: it does not fit its description of a Fast R-CNN")
+        model.load_state_dict(apply_difference(tensors, model._start()))
         return model.eval()
+
+    def _start(self) -> dict[str, Tensor]:
+        """What a checkpoint holds the difference to: the backbone as it came, and heads of zeros."""
+        return {name: self.original.get(name, torch.zeros_like(value)) for name, value in self.state_dict().items()}
 
     def _require_same_length(self, images: list[Tensor], **others: list) -> None:
         for name, values in others.items():

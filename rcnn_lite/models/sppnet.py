@@ -28,7 +28,10 @@ from rcnn_lite.regions.windows import pool_windows, project_boxes
 
 @dataclass(frozen=True)
 class SPPSettings(DetectorSettings):
-    """The numbers of SPPnet at test time, on top of those that it shares with R-CNN; sections are those of SPPnet."""
+    """The numbers of SPPnet at test time, on top of those that it shares with R-CNN; sections are those of SPPnet.
+
+    Where they were chosen, it was on held-out training scenes (`benchmarks/sppnet_choices.py`).
+    """
 
     layer: str = "fc7"  # section 4.1: the SVMs see fc7
     short_sides: tuple[int, ...] = (256, 384, 576)  # pixels; section 4.1: 480, 576, 688, 864, 1200

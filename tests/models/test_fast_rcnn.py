@@ -196,11 +196,17 @@ def test_a_checkpoint_makes_the_same_model(trained, tmp_path):
     torch.testing.assert_close(twice.detect([image], [windows()])[0], theirs, atol=1e-2, rtol=1e-2)
 
 
-@pytest.mark.parametrize("name", ["roi_heads.box_head.fc6.weight", "roi_heads.box_predictor.cls_score.bias"])
-def test_a_checkpoint_that_does_not_fit_is_refused(trained, name):
+def test_a_checkpoint_that_does_not_fit_is_refused(trained):
     tensors, note = trained[0].to_checkpoint()
-    with pytest.raises(ValueError, match="do not fit its description of a Fast R-CNN"):
-        FastRCNN.from_checkpoint({n: t for n, t in tensors.items() if n != name}, note, MeanColour())
+    name = "roi_heads.box_head.fc6.weight"
+    for changed, sentence in (
+        ({n: t for n, t in tensors.items() if n != name}, f"lacks {name}: it does not fit its description"),
+        ({n: t for n, t in tensors.items() if n != f"{name}/largest"}, f"has no {name}/largest"),
+        (tensors | {name: tensors[name][:, 1:]}, f"{name} has shape"),
+        (tensors | {"roi_heads.other": tensors[name]}, "changes roi_heads.other, which the network does not have"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            FastRCNN.from_checkpoint(changed, note, MeanColour())
 
 
 def test_truncation_keeps_what_it_can(trained):
