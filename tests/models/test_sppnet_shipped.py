@@ -1,5 +1,7 @@
 """The SPPnet that ships: made by this command, for these scenes, and as good as its header says."""
 
+import json
+
 import pytest
 import torch
 
@@ -60,3 +62,15 @@ def test_it_finds_most_objects(found):
         same = (detection["labels"][:, None] == target["labels"]) & (detection["scores"] > -0.5)[:, None]
         hits.append(((box_iou(detection["boxes"], target["boxes"]) >= 0.5) & same).any(dim=0))
     assert torch.cat(hits).float().mean() > 0.6
+
+
+def test_no_settings_were_clearly_better_on_the_held_out_scenes(shipped):
+    """The shipped scales and layer are the paper's: a pyramid, and fc7. None that was tried beats them by much."""
+    measured = json.loads(data_path("measurements/sppnet.json").read_text())
+    assert measured["data"] == shipped[1]["data"]
+    assert (measured["fitted"], measured["measured"]) == (300, 100)
+    scales = {tuple(row["short_sides"]): row["mAP"] for row in measured["scales"]}
+    layers = {row["layer"]: row["mAP"] for row in measured["layers"]}
+    settings = shipped[0].settings
+    assert scales[settings.short_sides] == layers[settings.layer] > max(scales.values()) - 0.01
+    assert layers[settings.layer] > max(layers.values()) - 0.01
