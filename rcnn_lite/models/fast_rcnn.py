@@ -81,13 +81,15 @@ class FastRCNN(nn.Module):
         the second their objects.
         """
         self._require_same_length(images, targets=targets, proposals=proposals)
-        samples, pooled = [], []
+        samples, pictures = [], []
         for image, target, boxes in zip(images, targets, proposals, strict=True):
-            image = image.to(self.device)
             target = {key: v.to(self.device) if isinstance(v, Tensor) else v for key, v in target.items()}
             samples.append(self.roi_heads.sample(self.usable(boxes, image.shape[1:]), target, generator))
             drawn = int(torch.randint(len(self.settings.short_sides), (), generator=generator))
-            pooled.append(self.pool(image, samples[-1].boxes, self.settings.short_sides[drawn : drawn + 1]))
+            pictures.append(resize(image.to(self.device), self.settings.short_sides[drawn], self.settings.long_side))
+        maps = self.maps(pictures)
+        seen = zip(maps, pictures, samples, images, strict=True)
+        pooled = [self._pool([m], [picture], sample.boxes, image) for m, picture, sample, image in seen]
         return self.roi_heads.losses(torch.cat(pooled), samples)
 
     @torch.inference_mode()
@@ -129,23 +131,37 @@ class FastRCNN(nn.Module):
         """RoI features of n boxes of an image, (3, H, W), (n, 4) -> (n, C, bins, bins), each from the scale of the
         pyramid that suits it.
         """
-        size = tuple(image.shape[1:])
-        resized = [resize(image, side, self.settings.long_side) for side in short_sides]
-        factors = [(picture.shape[1] * picture.shape[2] / (size[0] * size[1])) ** 0.5 for picture in resized]
-        level = nearest_scale(boxes, factors, self.settings.roi_side)  # (n,)
-        rows, parts = [], []
-        for i, picture in enumerate(resized):
-            rows.append(torch.nonzero(level == i).flatten())
-            with self.watch("convolutions"):
-                features = self.features(picture)
-            with self.watch("RoI pooling"):
-                rois = boxes_to_rois([scale_boxes(boxes[rows[-1]], size, picture.shape[1:])])
-                parts.append(roi_pool(features, rois, self.settings.heads.bins, 1 / self.backbone.strides[-1]))
-        return torch.cat(parts)[torch.cat(rows).argsort()]  # in the order of the boxes
+        pictures = [resize(image, side, self.settings.long_side) for side in short_sides]
+        with self.watch("convolutions"):
+            maps = self.maps(pictures)
+        with self.watch("RoI pooling"):
+            return self._pool(maps, pictures, boxes, image)
+
+    def maps(self, pictures: list[Tensor]) -> list[Tensor]:
+        """The map of each picture (3, h, w), that all its regions share: (1, C, ~h / stride, ~w / stride).
+
+        Pictures of one size go through the convolutions together, others by themselves: nothing is padded.
+        """
+        if len({picture.shape for picture in pictures}) == 1:
+            batch = torch.stack(pictures).contiguous(memory_format=torch.channels_last)
+            return list(self.backbone(batch)[-1].split(1))
+        return [self.features(picture) for picture in pictures]
 
     def features(self, picture: Tensor) -> Tensor:
-        """The map that all regions share: (3, h, w) -> (1, C, ~h / stride, ~w / stride)."""
-        return self.backbone(picture[None].contiguous(memory_format=torch.channels_last))[-1]
+        """`maps` of one picture: (3, h, w) -> (1, C, ~h / stride, ~w / stride)."""
+        return self.maps([picture])[0]
+
+    def _pool(self, maps: list[Tensor], pictures: list[Tensor], boxes: Tensor, image: Tensor) -> Tensor:
+        """RoI features of boxes of `image`, which was resized to `pictures`, that have these maps."""
+        size = tuple(image.shape[1:])
+        factors = [(picture.shape[1] * picture.shape[2] / (size[0] * size[1])) ** 0.5 for picture in pictures]
+        level = nearest_scale(boxes, factors, self.settings.roi_side)  # (n,)
+        rows = [torch.nonzero(level == i).flatten() for i in range(len(maps))]
+        parts = []
+        for features, picture, chosen in zip(maps, pictures, rows, strict=True):
+            rois = boxes_to_rois([scale_boxes(boxes[chosen], size, tuple(picture.shape[1:]))])
+            parts.append(roi_pool(features, rois, self.settings.heads.bins, 1 / self.backbone.strides[-1]))
+        return torch.cat(parts).index_select(0, torch.cat(rows).argsort())  # in the order of the boxes
 
     def truncated(self, rank6: int, rank7: int) -> "FastRCNN":
         """A copy whose fc6 and fc7 are two thin layers each (section 3.1; the paper keeps 1,024 and 256 of 4,096)."""

@@ -78,6 +78,7 @@ class _CompiledRoIPool(torch.autograd.Function):
         pooled, switches = roi_pool_forward(cells.numpy(), *bounds)
         ctx.save_for_backward(torch.from_numpy(switches), image)
         ctx.shape = features.shape
+        ctx.layout = torch.channels_last if _is_channels_last(features) else torch.contiguous_format
         return torch.from_numpy(pooled)
 
     @staticmethod
@@ -87,4 +88,12 @@ class _CompiledRoIPool(torch.autograd.Function):
         count, channels, height, width = ctx.shape
         grad_features = grad.new_zeros(count, channels, height * width)
         roi_pool_backward(grad.contiguous().numpy(), switches.numpy(), image.numpy(), grad_features.numpy())
-        return grad_features.view(ctx.shape), None, None, None, None, None
+        grad_features = grad_features.view(ctx.shape).contiguous(
+            memory_format=ctx.layout
+        )  # as the layer before likes it
+        return grad_features, None, None, None, None, None
+
+
+def _is_channels_last(features: Tensor) -> bool:
+    """Whether a map lies in memory cell by cell, all channels of a cell together."""
+    return features.is_contiguous(memory_format=torch.channels_last) and not features.is_contiguous()

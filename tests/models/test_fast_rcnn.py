@@ -78,8 +78,8 @@ def test_each_box_is_pooled_at_the_scale_that_suits_it_and_the_order_stays(gener
 
 def test_a_step_of_training_draws_one_scale_of_several(generator):
     model, seen = small_model(short_sides=(48, 96)), []
-    features = model.features
-    model.features = lambda picture: seen.append(picture.shape[1]) or features(picture)
+    maps = model.maps
+    model.maps = lambda pictures: seen.extend(p.shape[1] for p in pictures) or maps(pictures)
     image, target = Squares(1)[0]
     for _ in range(12):
         model.losses([image], [target], [windows()], generator)

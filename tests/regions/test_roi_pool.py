@@ -60,6 +60,25 @@ def test_plain_form_equals_compiled_loop(generator):
     torch.testing.assert_close(plain, fast, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_gradient_lies_in_memory_as_the_map_does(layout, generator):
+    plain, rois = feature_map(generator), odd_rois(generator)
+    given = plain.contiguous(memory_format=layout)
+    pooled, gradient = forward_and_gradient(lambda f, r: roi_pool(f, r, 3, SCALE), given, rois)
+    expected = forward_and_gradient(lambda f, r: roi_pool(f, r, 3, SCALE), plain, rois)
+    torch.testing.assert_close((pooled, gradient), expected, rtol=0, atol=0)
+    assert roi_pool_gradient_layout(given, rois) == layout
+
+
+def roi_pool_gradient_layout(features, rois):
+    """The memory format of the gradient that the layer before gets."""
+    seen = []
+    leaf = features.clone().requires_grad_()
+    leaf.register_hook(lambda g: seen.append(g.is_contiguous()))
+    roi_pool(leaf, rois, 3, SCALE).sum().backward()
+    return torch.contiguous_format if seen[0] else torch.channels_last
+
+
 def test_gradcheck(generator):
     features = feature_map(generator, channels=2, height=6, width=5, dtype=torch.float64).requires_grad_()
     rois = torch.tensor([[0, 3, 5, 70, 60], [1, 0, 0, 40, 90]], dtype=torch.float64)
