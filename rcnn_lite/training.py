@@ -43,7 +43,7 @@ class Schedule:
 class FitSettings:
     """How a detector is trained. The papers' optimiser was SGD; AdamW needs less care with the learning rate."""
 
-    schedule: Schedule = Schedule(iterations=1500)
+    schedule: Schedule = Schedule(iterations=2500)
     learning_rate: float = 3e-4
     images_per_step: int = 2  # N of Fast R-CNN, section 2.3
     flip: float = 0.5  # probability of a mirrored picture, section 2.3
