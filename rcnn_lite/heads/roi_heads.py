@@ -34,7 +34,7 @@ class RoIHeadSettings:
     background_iou: tuple[float, float] = (0.1, 0.5)  # section 2.3: [0.1, 0.5), a kind of hard-negative mining
     delta_std: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)  # section 2.3: targets get unit variance
     loss_weight: float = 1.0  # section 2.3: lambda
-    score_threshold: float = 0.05  # code: what is less likely is not worth a look
+    score_threshold: float = 0.01  # code: none; what is unsure counts for average precision too
     nms_iou: float = 0.3  # code: as in R-CNN
     max_detections: int = 100
 

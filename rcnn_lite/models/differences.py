@@ -24,7 +24,7 @@ def pack_difference(weights: dict[str, Tensor], reference: dict[str, Tensor]) ->
     _require_same(weights, reference)
     packed = {}
     for name, base in reference.items():
-        change = (weights[name].float() - base.float()).cpu()
+        change = weights[name].float().cpu() - base.float().cpu()
         if not change.any():
             continue
         largest = change.abs().flatten(1).amax(dim=1) if change.ndim > 1 else change.abs()  # (O,)

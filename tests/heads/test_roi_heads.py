@@ -112,7 +112,7 @@ def random_output(generator, count=200, classes=4):
 
 def test_detections_equal_torchvisions(generator):
     logits, deltas, boxes = random_output(generator)
-    heads = small_heads(max_detections=60)
+    heads = small_heads(max_detections=60, score_threshold=0.05)
     found = heads.decide(logits, deltas, boxes, (90, 95))
     theirs = peer.RoIHeads(None, None, None, 0.5, 0.5, 8, 0.25, None, 0.05, 0.3, 60)
     expected = [rows[0] for rows in theirs.postprocess_detections(logits, deltas.flatten(1), [boxes], [(90, 95)])]

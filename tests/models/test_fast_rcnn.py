@@ -252,3 +252,19 @@ def test_a_training_that_is_killed_goes_on_to_the_same_weights(tmp_path):
     assert len(torch.load(tmp_path / "cut.pt", weights_only=True)["history"]) == 3
     resumed = run("cut.pt", 0)
     assert resumed.stdout == whole.stdout != ""
+
+
+@pytest.mark.parametrize(
+    ("boxes", "sentence"),
+    [
+        (torch.tensor([[0.0, 0.0, float("nan"), 9.0]]), r"boxes\[0\] has a coordinate that is not finite"),
+        (torch.tensor([[9.0, 0.0, 3.0, 9.0]]), r"boxes\[0\] has x2 < x1"),
+        (torch.zeros(2, 5), r"boxes must have shape \(..., 4\)"),
+    ],
+)
+def test_proposals_that_are_no_boxes_are_named(boxes, sentence):
+    image, target = Squares(1)[0]
+    with pytest.raises(ValueError, match=sentence):
+        small_model().detect([image], [boxes])
+    with pytest.raises(ValueError, match=sentence):
+        small_model().losses([image], [target], [boxes])
