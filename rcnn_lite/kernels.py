@@ -3,8 +3,25 @@
 Each is the loop one would write on paper. Numba compiles it at the first call and keeps the result on disk.
 """
 
+from functools import cache
+
+import numba
 import numpy as np
+import torch
 from numba import njit, prange
+
+
+@cache
+def start_threads() -> None:
+    """Start the threads of the parallel loops, as many as torch has; to be called before the first of them.
+
+    Numba and torch may share one OpenMP, and numba's start changes how many threads torch's sums are cut into, hence
+    their last digits: a training that is resumed would not end with the same weights. So torch gets its own number
+    back.
+    """
+    threads = torch.get_num_threads()
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    torch.set_num_threads(threads)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # 0 / 0 is NaN, which is above no threshold

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rcnn_lite.kernels import roi_align_backward, roi_align_forward
+from rcnn_lite.kernels import roi_align_backward, roi_align_forward, start_threads
 from rcnn_lite.regions.roi_pool import round_half_away
 from rcnn_lite.regions.rois import require_rois
 
@@ -150,6 +150,7 @@ class _CompiledRoIAlign(torch.autograd.Function):
     @staticmethod
     def forward(ctx, features, image, y_cells, y_weights, x_cells, x_weights):
         """Weighted sums (R, C, P, Q); keeps the weights for the way back."""
+        start_threads()
         cells = features.detach().permute(0, 2, 3, 1).contiguous()  # (N, H, W, C): a cell's channels side by side
         points = (image, y_cells, y_weights, x_cells, x_weights)
         ctx.save_for_backward(*points)

@@ -10,7 +10,7 @@ hold the two equal.
 import torch
 from torch import Tensor
 
-from rcnn_lite.kernels import roi_pool_backward, roi_pool_forward
+from rcnn_lite.kernels import roi_pool_backward, roi_pool_forward, start_threads
 from rcnn_lite.regions.rois import require_rois
 from rcnn_lite.regions.spp import range_maxima
 
@@ -73,6 +73,7 @@ class _CompiledRoIPool(torch.autograd.Function):
     @staticmethod
     def forward(ctx, features, image, top, bottom, left, right):
         """Maxima (R, C, P, Q); keeps which cells held them."""
+        start_threads()
         cells = features.detach().permute(0, 2, 3, 1).contiguous()  # (N, H, W, C): a cell's channels side by side
         bounds = [bound.numpy() for bound in (image, top, bottom, left, right)]
         pooled, switches = roi_pool_forward(cells.numpy(), *bounds)

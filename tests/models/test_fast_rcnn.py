@@ -3,6 +3,7 @@ killed.
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -244,7 +245,8 @@ print(sum(float(p.double().sum()) for p in model.parameters()).hex())
 def test_a_training_that_is_killed_goes_on_to_the_same_weights(tmp_path):
     def run(name, die_at):
         command = [sys.executable, "-c", PROGRAM, str(tmp_path / name), str(die_at)]
-        return subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+        env = os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "2"}  # see kernels.start_threads
+        return subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, env=env)
 
     whole, killed = run("whole.pt", 0), run("cut.pt", 10)  # two pictures a step: in the fifth
     assert whole.returncode == 0, whole.stderr
