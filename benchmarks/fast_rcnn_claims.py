@@ -27,7 +27,7 @@ from rcnn_parts import scores, spread
 from tqdm import tqdm
 
 from rcnn_lite.cache import write_atomically
-from rcnn_lite.checkpoints import load_checkpoint, save_checkpoint
+from rcnn_lite.checkpoints import save_checkpoint
 from rcnn_lite.datasets.scenes import Scenes
 from rcnn_lite.models.loading import load_model
 from rcnn_lite.models.recipes import RECIPES, Order
@@ -79,7 +79,8 @@ def train_one(name: str, out: Path, data: Scenes) -> dict:
         start = time.process_time()
         model, note = RECIPES[name](data, Order(folder))
         spent = round(time.process_time() - start, 1) if fresh else None
-        save_checkpoint(checkpoint, *_with(model.to_checkpoint(), note))
+        tensors, description = model.to_checkpoint()
+        save_checkpoint(checkpoint, tensors, description | note)
         features = sum(file.stat().st_size for file in folder.glob("features/*.f16"))
         shutil.rmtree(folder / "features", ignore_errors=True)
         return {"processor seconds": spent, "bytes of features": features}
@@ -87,18 +88,13 @@ def train_one(name: str, out: Path, data: Scenes) -> dict:
     return kept(out / f"{name}.json", make) | {"bytes of checkpoint": checkpoint.stat().st_size}
 
 
-def _with(made: tuple[dict, dict], note: dict) -> tuple[dict, dict]:
-    return made[0], made[1] | note
-
-
 def compare(out: Path, test: Scenes) -> dict:
     """The three models on the same scenes and proposals: accuracy, seconds a picture of each stage, differences."""
     models = {name: load_model(out / f"{name}.safetensors")[0] for name in MODELS}
     rcnn = models["rcnn"]
     searched = propose_all(lambda i, image: rcnn.propose(image), test, out / "test_proposals.safetensors")
-    for name, model in models.items():  # what compiles or allocates does so before the clock runs
+    for model in models.values():  # what compiles or allocates does so before the clock runs
         model.detect([test[0][0]], [searched[0][:50]])
-        print(name, "loaded", load_checkpoint(out / f"{name}.safetensors")[1]["settings"], flush=True)
     tables = {}
     for which in ("the same 300", "all"):
         proposals = [rcnn.usable(p, (256, 256)) if which == "the same 300" else p for p in searched]

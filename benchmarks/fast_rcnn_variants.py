@@ -2,7 +2,6 @@
 SVMs) and F7 (one scale or a pyramid).
 """
 
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,6 @@ from torch import Generator, Tensor
 from tqdm import tqdm
 
 from rcnn_lite.boxes import clip_boxes, decode_boxes
-from rcnn_lite.cache import write_atomically
 from rcnn_lite.checkpoints import load_checkpoint, save_checkpoint
 from rcnn_lite.datasets.scenes import Scenes
 from rcnn_lite.heads.svm import LinearSVMs, feature_scale, train_svms
@@ -101,7 +99,6 @@ class WithSVMs:
         if not file.is_file():
             svms, scale, rounds = self._fit(data, load_proposals(out / "fast_rcnn" / "proposals.safetensors", data))
             save_checkpoint(file, svms._asdict(), {"scale": scale, "rounds": rounds}, half=False)
-            write_atomically(file.with_suffix(".json"), lambda f: f.write_text(json.dumps(rounds)))
         tensors, note = load_checkpoint(file)
         self.svms, self.scale = LinearSVMs(**tensors), note["scale"]
 

@@ -58,7 +58,7 @@ def train_sppnet(data, order: Order) -> tuple[nn.Module, dict]:
 
 
 def train_fast_rcnn(data, order: Order) -> tuple[nn.Module, dict]:
-    """Fast R-CNN: see `fast_rcnn_training`. What is returned has its backbone in 8 bits, as the checkpoint will."""
+    """Fast R-CNN: see `fast_rcnn_training`. What is returned has 8 bits a weight, as its checkpoint will."""
     from torch import Generator
 
     from rcnn_lite.models.backbone import build_backbone
