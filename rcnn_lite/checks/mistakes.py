@@ -74,6 +74,7 @@ MORE = (
     "regressing_mistakes",
     "pooling_mistakes",
     "fast_mistakes",
+    "anchors_mistakes",
     "faster_mistakes",
 )
 """Modules beside this one that add theirs when they are imported; that happens when mistakes are first asked for."""

@@ -36,9 +36,10 @@ def shift_anchors(
 ) -> Tensor:
     """The anchors of a whole map (H, W), in image pixels: (A, 4) -> (H W A, 4), row by row, the A of a cell together.
 
-    Those of cell (y, x) are centred on ((x + offset) stride, (y + offset) stride). With ``offset`` 0 that is the cell's
-    upper left corner, as in torchvision and the authors' code; with 0.5 its centre. ``stride`` is one number or
-    (vertical, horizontal).
+    Those of cell (y, x) are centred on ((x + offset) stride, (y + offset) stride): with ``offset`` 0.5 on its centre,
+    with 0 on its upper left corner, as in torchvision. The authors' code has the centre: its base anchor of a stride of
+    16 is [0, 0, 15, 15] with the last pixel counted in, around 7.5, which is [0, 0, 16, 16] around 8 here (their
+    rounding of the other anchors apart). ``stride`` is one number or (vertical, horizontal).
 
     >>> shift_anchors(torch.tensor([[-1.0, -1.0, 1.0, 1.0]]), feature_size=(1, 2), stride=16, offset=0.5)
     tensor([[ 7.,  7.,  9.,  9.],
