@@ -116,15 +116,15 @@ def grid_half_shifted(cell_anchors, feature_size, stride):
 # ---- label_anchors ----
 
 
-def _labels(overlaps, inside, above=0.7, best=True, band=0.3, outside=-1, all_ties=True, reach=True, rivals=None):
+def _labels(overlaps, inside, above=0.7, best="all that tie", band=0.3, outside=-1, rivals=None):
     """The right rule, and what learners change in it; `rivals` (n,) may be somebody's best."""
     highest = overlaps.amax(dim=1) if overlaps.shape[1] else torch.zeros(len(overlaps))
     labels = torch.where(highest < band, 0, -1)
     labels[highest >= above] = 1
     some = overlaps * (inside if rivals is None else rivals)[:, None]
-    for column in some.T if best and len(some) else ():
-        if column.max() > 0 or not reach:
-            labels[column == column.max() if all_ties else [int(column.argmax())]] = 1
+    for column in some.T if best != "none" and len(some) else ():
+        if column.max() > 0 or best == "even at 0":
+            labels[[int(column.argmax())] if best == "the first" else column == column.max()] = 1
     return torch.where(inside, labels, outside)
 
 
@@ -132,7 +132,7 @@ def labels_one_kind(overlaps, inside):
     """you call positive what overlaps an object by 0.7, only. An object that no anchor fits so well goes without: its
     best anchor is positive too.
     """
-    return _labels(overlaps, inside, best=False)
+    return _labels(overlaps, inside, best="none")
 
 
 def labels_best_only(overlaps, inside):
@@ -147,12 +147,12 @@ def labels_without_band(overlaps, inside):
 
 def labels_first_of_ties(overlaps, inside):
     """of several best anchors of an object you take the first; all that tie are positive. argmax finds one only."""
-    return _labels(overlaps, inside, all_ties=False)
+    return _labels(overlaps, inside, best="the first")
 
 
 def labels_out_of_reach(overlaps, inside):
     """an object that no anchor overlaps has no best one; comparing with a maximum of 0 makes all of them its best."""
-    return _labels(overlaps, inside, reach=False)
+    return _labels(overlaps, inside, best="even at 0")
 
 
 def labels_best_outside(overlaps, inside):
