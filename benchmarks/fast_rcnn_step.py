@@ -50,7 +50,7 @@ class Peer(nn.Module):
 
 def models() -> dict[str, nn.Module]:
     """Both, with the same backbone and the same stages frozen."""
-    settings = FastRCNNSettings(short_sides=(SIDE,))
+    settings = FastRCNNSettings(training_sides=(SIDE,), short_sides=(SIDE,))
     ours = FastRCNN(build_backbone("lite0"), Scenes("train", n=IMAGES).classes, settings).train()
     return {"ours": ours, "peer": Peer(copy.deepcopy(ours.backbone), len(ours.classes), settings.heads).train()}
 

@@ -10,7 +10,16 @@ from pathlib import Path
 from rcnn_lite import __version__, course
 
 # Those of models.recipes, named here so that --help need not load torch.
-MODELS = ("rcnn", "sppnet", "fast_rcnn", "hog", "regression")
+MODELS = (
+    "rcnn",
+    "sppnet",
+    "fast_rcnn",
+    "rpn",
+    "faster_rcnn",
+    "faster_rcnn_alternating",
+    "hog",
+    "regression",
+)
 DESCRIPTION = "Detectors of the R-CNN family, from selective search to Mask R-CNN."
 EPILOG = """\
 examples:
@@ -57,8 +66,8 @@ def _add_train(commands) -> None:
         "train",
         help="train a detector",
         description="Train a detector and measure it on the test split. The stages of rcnn and sppnet that RUN already "
-        "holds are not repeated, fast_rcnn goes on where it last saved its state, so an interrupted training goes on "
-        "when the same command is given again; hog and regression take a few minutes and start anew.",
+        "holds are not repeated, fast_rcnn, rpn and faster_rcnn go on where they last saved their state, so an interrupted "
+        "training goes on when the same command is given again; hog and regression take a few minutes and start anew.",
     )
     train.add_argument("--model", choices=MODELS, required=True, help="which detector")
     train.add_argument("--data", choices=("scenes",), default="scenes", help="what to train on (default: %(default)s)")
@@ -100,7 +109,7 @@ def _add_detect(commands) -> None:
         type=float,
         metavar="S",
         help="draw detections from this score on (default: -0.2 for models with SVMs, whose margin reaches from -1 "
-        "to 1, 0.5 for fast_rcnn, whose scores are probabilities)",
+        "to 1, 0.5 for fast_rcnn and later ones, whose scores are probabilities)",
     )
     detect.add_argument(
         "--short-side",

@@ -35,6 +35,23 @@ def flip_horizontally(
     return image.flip(2), flipped, None if proposals is None else flip_boxes(proposals, width)
 
 
+class AnyObject:
+    """A data set whose objects have one class, "object": what a detector that only finds can be measured on."""
+
+    classes = ("background", "object")
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, dict]:
+        """The picture and its target, with label 1 for each object."""
+        image, target = self.dataset[index]
+        return image, dict(target) | {"labels": torch.ones_like(target["labels"])}
+
+
 def _flip_keypoints(keypoints: Tensor, width: int, keypoint_flip: Sequence[int] | None) -> Tensor:
     """(N, K, 3) x y visibility: mirrored and renamed; points that are not there (visibility 0) stay all zero."""
     if keypoint_flip is None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from rcnn_lite.datasets.transforms import AnyObject
 from rcnn_lite.evaluation.coco import evaluate_coco
 from rcnn_lite.evaluation.voc import evaluate_voc
 
@@ -13,16 +14,18 @@ from rcnn_lite.evaluation.voc import evaluate_voc
 def measure(model, data, keep: int = 50) -> tuple[dict, list[dict]]:
     """Detect in every picture of a data set: (metrics, records).
 
-    A record holds the best `keep` detections of a picture and, of a model that has them, the proposals that were looked
-    at, in half precision where that is exact (whole pixels up to 2,048). Metrics: mAP, AP of each class, COCO's twelve,
-    seconds a picture of each stage.
+    A record holds the best `keep` detections of a picture and, of a model that is given its proposals, those that were
+    looked at, in half precision where that is exact (whole pixels up to 2,048). Metrics: mAP, AP of each class, COCO's
+    twelve, seconds a picture of each stage. A model whose one class is "object" is measured on objects of any class.
     """
+    if tuple(model.classes) == AnyObject.classes:
+        data = AnyObject(data)
     found, targets, records = [], [], []
     model.watch.seconds.clear()
     for i in tqdm(range(len(data)), desc="detecting", unit="image", disable=None):
         image, target = data[i]
         looked_at = {}
-        if hasattr(model, "propose"):
+        if getattr(model, "needs_proposals", False):
             proposals = model.propose(image)
             found += model.detect([image], [proposals])
             looked_at["proposals"] = _compact(model.usable(proposals, image.shape[1:]).cpu())

@@ -34,6 +34,7 @@ class RoIHeadSettings:
     background_iou: tuple[float, float] = (0.1, 0.5)  # section 2.3: [0.1, 0.5), a kind of hard-negative mining
     delta_std: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)  # section 2.3: targets get unit variance
     loss_weight: float = 1.0  # section 2.3: lambda
+    beta: float = 1.0  # equation 3: smooth L1; torchvision has 1/9
     score_threshold: float = 0.01  # code: none; what is unsure counts for average precision too
     nms_iou: float = 0.3  # code: as in R-CNN
     max_detections: int = 100
@@ -90,7 +91,7 @@ class RoIHeads(nn.Module):
     def losses(self, pooled: Tensor, samples: list[RoISample]) -> dict[str, Tensor]:
         """The multi-task loss of a batch, equation 1: pooled (R, C, bins, bins), the samples one after another."""
         labels, deltas = (torch.cat([getattr(s, name) for s in samples]) for name in ("labels", "deltas"))
-        return detection_loss(*self(pooled), labels, deltas, self.settings.loss_weight)
+        return detection_loss(*self(pooled), labels, deltas, self.settings.loss_weight, self.settings.beta)
 
     def decide(self, logits: Tensor, deltas: Tensor, boxes: Tensor, image_size: tuple[int, int]) -> dict[str, Tensor]:
         """Detections of one image, best first, from what `forward` said of its n boxes (section 2.2, end).

@@ -4,12 +4,22 @@ from pathlib import Path
 
 from rcnn_lite.checkpoints import checkpoint_path, load_checkpoint
 from rcnn_lite.models.fast_rcnn import FastRCNN
+from rcnn_lite.models.faster_rcnn import FasterRCNN
 from rcnn_lite.models.hog_detector import HOGDetector
 from rcnn_lite.models.rcnn import RCNN
 from rcnn_lite.models.regression_only import RegressionOnly
+from rcnn_lite.models.rpn_detector import RPNDetector
 from rcnn_lite.models.sppnet import SPPNet
 
-MODELS = {"rcnn": RCNN, "sppnet": SPPNet, "fast_rcnn": FastRCNN, "hog": HOGDetector, "regression": RegressionOnly}
+MODELS = {
+    "rcnn": RCNN,
+    "sppnet": SPPNet,
+    "fast_rcnn": FastRCNN,
+    "rpn": RPNDetector,
+    "faster_rcnn": FasterRCNN,
+    "hog": HOGDetector,
+    "regression": RegressionOnly,
+}
 
 
 def load_model(checkpoint: str | Path, device: str = "cpu", **settings):

@@ -71,12 +71,73 @@ def train_fast_rcnn(data, order: Order) -> tuple[nn.Module, dict]:
     start = Generator().manual_seed(order.seed)
     model = FastRCNN(backbone, data.classes, FastRCNNSettings(**chosen), start)
     settings = FastRCNNTraining(seed=order.seed)
-    if order.finetune is not None:
-        schedule = replace(settings.fit.schedule, iterations=order.finetune)
-        settings = replace(settings, fit=replace(settings.fit, schedule=schedule))
-    history = train(model, data, order.folder, settings)
+    history = train(model, data, order.folder, replace(settings, fit=shortened(settings.fit, order)))
     shipped = FastRCNN.from_checkpoint(*model.to_checkpoint(), backbone).to(order.device)
     return shipped, {"losses": summary(history)}
+
+
+def train_rpn(data, order: Order) -> tuple[nn.Module, dict]:
+    """The region proposal network alone, a detector of one class: see `faster_rcnn_training`."""
+    from rcnn_lite.models.rpn_detector import RPNDetector
+
+    return _train_jointly(RPNDetector, ("background", "object"), data, order)
+
+
+def train_faster_rcnn(data, order: Order) -> tuple[nn.Module, dict]:
+    """Faster R-CNN, all at once: see `faster_rcnn_training`."""
+    from rcnn_lite.models.faster_rcnn import FasterRCNN
+
+    return _train_jointly(FasterRCNN, data.classes, data, order)
+
+
+def _train_jointly(kind: type, classes: tuple[str, ...], data, order: Order) -> tuple[nn.Module, dict]:
+    """What is returned has 8 bits a weight, as its checkpoint will."""
+    from torch import Generator
+
+    from rcnn_lite.models.backbone import build_backbone
+    from rcnn_lite.models.faster_rcnn_training import FasterRCNNTraining, train
+
+    _refuse(order, kind.model, "size", "layer")
+    backbone = build_backbone(order.backbone).to(order.device)
+    model = kind(backbone, classes, _proposing(order), Generator().manual_seed(order.seed))
+    settings = FasterRCNNTraining(seed=order.seed)
+    history = train(model, data, order.folder, replace(settings, fit=shortened(settings.fit, order)))
+    shipped = kind.from_checkpoint(*model.to_checkpoint(), backbone).to(order.device)
+    return shipped, {"losses": summary(history)}
+
+
+def train_faster_rcnn_alternating(data, order: Order) -> tuple[nn.Module, dict]:
+    """Faster R-CNN in the paper's four steps: see `alternating_training`."""
+    from rcnn_lite.models.alternating_training import AlternatingTraining, train
+    from rcnn_lite.models.backbone import build_backbone
+    from rcnn_lite.models.faster_rcnn import FasterRCNN
+
+    _refuse(order, "faster_rcnn_alternating", "size", "layer")
+    backbone, histories = build_backbone(order.backbone).to(order.device), {}
+    plan = AlternatingTraining(seed=order.seed)
+    plan = replace(plan, whole=shortened(plan.whole, order), own_layers=shortened(plan.own_layers, order))
+    report = lambda step, history: histories.update({f"step {step}": history})  # noqa: E731
+    model = train(backbone, data, order.folder, _proposing(order), plan, report)
+    shipped = FasterRCNN.from_checkpoint(*model.to_checkpoint(), backbone).to(order.device)
+    return shipped, {"losses": {step: summary(history) for step, history in histories.items()}}
+
+
+def _proposing(order: Order):
+    """Faster R-CNN's settings with the number of proposals that the user asked for."""
+    from rcnn_lite.models.faster_rcnn import FasterRCNNSettings
+
+    settings = FasterRCNNSettings()
+    if not order.proposals:
+        return settings
+    testing = settings.rpn.testing._replace(after_nms=order.proposals)
+    return replace(settings, rpn=replace(settings.rpn, testing=testing))
+
+
+def shortened(fit, order: Order):
+    """Settings of `training.fit` with the number of batches that the user asked for."""
+    if order.finetune is None:
+        return fit
+    return replace(fit, schedule=replace(fit.schedule, iterations=order.finetune))
 
 
 def summary(history: list[dict[str, float]], parts: int = 50) -> dict[str, list[float]]:
@@ -121,6 +182,9 @@ RECIPES = {
     "rcnn": train_rcnn,
     "sppnet": train_sppnet,
     "fast_rcnn": train_fast_rcnn,
+    "rpn": train_rpn,
+    "faster_rcnn": train_faster_rcnn,
+    "faster_rcnn_alternating": train_faster_rcnn_alternating,
     "hog": train_hog,
     "regression": train_regression,
 }

@@ -50,6 +50,7 @@ class SVMDetector(nn.Module):
     model: str  # by which checkpoints know it
     title: str  # by which people know it
     Settings: type[DetectorSettings]
+    needs_proposals = True  # a program of its own makes them
     confident = -0.2  # detections of at least this score are worth drawing: an SVM's margin reaches from -1 to 1
 
     def __init__(self, network: nn.Module, sizes: tuple[int, int, int], classes, settings: DetectorSettings):

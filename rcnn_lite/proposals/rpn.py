@@ -33,9 +33,10 @@ class ProposalCounts(NamedTuple):
 
 @dataclass(frozen=True)
 class RPNSettings:
-    """The numbers of the RPN. Where they differ from the paper's, it is for pictures of 384 pixels instead of 600."""
+    """The numbers of the RPN. Where they differ from the paper's, it is for pictures of 512 pixels instead of 600 whose
+    objects are smaller."""
 
-    anchor_sizes: tuple[float, ...] = (32.0, 64.0, 128.0)  # section 3.3: 128, 256, 512; roots of the areas, in pixels
+    anchor_sizes: tuple[float, ...] = (48.0, 96.0, 192.0)  # section 3.3: 128, 256, 512; roots of the areas, in pixels
     aspect_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)  # section 3.3: 2:1, 1:1, 1:2; h / w
     anchor_offset: float = 0.5  # section 3.1.1: centred at the sliding window; torchvision's lie at its corner, 0
     border: float = 0.0  # section 3.3: anchors that reach further beyond the picture are not trained on; inf: all are
@@ -45,7 +46,7 @@ class RPNSettings:
     positive_fraction: float = 0.5  # section 3.1.3: at most
     loss_weight: float = 10.0  # section 3.1.2: lambda; N_reg is the number of places of the map
     beta: float = 1.0  # section 3.1.2: smooth L1 as in Fast R-CNN; the authors' code and torchvision have 1/9
-    min_size: float = 16.0  # code: a proposal narrower or lower is dropped, in pixels of the resized picture
+    min_size: float = 8.0  # code: 16; a proposal narrower or lower is dropped, in pixels of the resized picture
     nms_iou: float = 0.7  # section 3.3
     training: ProposalCounts = ProposalCounts(12000, 2000)  # code; section 3.3: about 2,000
     testing: ProposalCounts = ProposalCounts(6000, 300)  # code; section 4.1

@@ -25,6 +25,8 @@ class TwoPictures:
 class HalfRight:
     """Finds the object of picture 0 and, with a higher score, something else in picture 1."""
 
+    classes, needs_proposals = ("background", "cat"), True
+
     def __init__(self):
         self.watch = SimpleNamespace(seconds=defaultdict(float, {"left over": 5.0}))
 
@@ -59,6 +61,7 @@ def test_report_of_a_known_model():
 
 def test_a_model_without_proposals_has_none_in_its_records():
     class Looks:
+        classes = ("background", "cat")
         watch = SimpleNamespace(seconds=defaultdict(float))
 
         def detect(self, images):
@@ -69,6 +72,25 @@ def test_a_model_without_proposals_has_none_in_its_records():
     metrics, records = measure(Looks(), TwoPictures())
     assert metrics["mAP"] == 0.25
     assert [set(record) for record in records] == [{"boxes", "labels", "scores"}] * 2
+
+
+def test_a_model_of_one_class_object_is_measured_on_objects_of_any_class():
+    class Finds:
+        classes = ("background", "object")
+        watch = SimpleNamespace(seconds=defaultdict(float))
+
+        def detect(self, images):
+            return [HalfRight().detect(images, [torch.tensor([[0.0, 0.0, 40.0, 40.0]] * 2)])[0]]
+
+    class Dogs(TwoPictures):
+        classes = ("background", "cat", "dog")
+
+        def __getitem__(self, index):
+            image, target = super().__getitem__(index)
+            return image, target | {"labels": torch.tensor([2])}
+
+    metrics, _ = measure(Finds(), Dogs())
+    assert metrics["AP"] == {"object": 0.25}
 
 
 def test_a_class_without_objects_has_no_number():

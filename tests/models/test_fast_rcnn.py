@@ -22,7 +22,13 @@ from rcnn_lite.models.fast_rcnn import FastRCNN, FastRCNNSettings
 from rcnn_lite.training import FitSettings, Schedule, fit
 
 SMALL = FastRCNNSettings(
-    short_sides=(48,), stride=4, frozen_stages=1, min_size=2, roi_side=16, heads=RoIHeadSettings(bins=4, width=16)
+    training_sides=(48,),
+    short_sides=(48,),
+    stride=4,
+    frozen_stages=1,
+    min_size=2,
+    roi_side=16,
+    heads=RoIHeadSettings(bins=4, width=16),
 )
 
 
@@ -78,7 +84,7 @@ def test_each_box_is_pooled_at_the_scale_that_suits_it_and_the_order_stays(gener
 
 
 def test_a_step_of_training_draws_one_scale_of_several(generator):
-    model, seen = small_model(short_sides=(48, 96)), []
+    model, seen = small_model(training_sides=(48, 96)), []
     maps = model.maps
     model.maps = lambda pictures: seen.extend(p.shape[1] for p in pictures) or maps(pictures)
     image, target = Squares(1)[0]
@@ -235,7 +241,7 @@ class Deadly(Squares):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().__getitem__(index)
 
-calls, data, model = [], Deadly(6), small_model(short_sides=(48, 64))
+calls, data, model = [], Deadly(6), small_model(training_sides=(48, 64))
 fit(model, data, sys.argv[1], FitSettings(Schedule(8, 2, save_every=3), 1e-2), proposals=[windows()] * 6)
 print(sum(float(p.double().sum()) for p in model.parameters()).hex())
 """

@@ -1,0 +1,81 @@
+"""A Faster R-CNN that torchvision trained, run by ours: the mapping of its weights and numbers, written once.
+
+The layers of RPN and heads have torchvision's names. Of the backbone only the order is the same, from the stem on, so
+its tensors are taken in order.
+"""
+
+import math
+from dataclasses import replace
+
+from torch import Tensor
+
+from rcnn_lite.heads.roi_heads import RoIHeadSettings
+from rcnn_lite.models.backbone import Backbone
+from rcnn_lite.models.faster_rcnn import FasterRCNN, FasterRCNNSettings
+from rcnn_lite.proposals.rpn import ProposalCounts, RPNSettings
+
+COUNTER = "num_batches_tracked"  # of batch normalisation: how often it was renewed, of no use here
+
+# Where torchvision differs from the paper: anchors lie at the cells' corners and count beyond the border; smooth L1 has
+# a narrower parabola; negatives may overlap nothing; regions are aligned, half a cell off. Its RPN divides both terms
+# of the loss by the number of anchors drawn: lambda = N_reg / N_cls, which depends on the size of the map.
+TORCHVISION = FasterRCNNSettings(
+    training_sides=(800,),
+    short_side=800,
+    long_side=1333,
+    pooling="roi_align_unaligned",
+    rpn=RPNSettings(
+        anchor_sizes=(32.0, 64.0, 128.0, 256.0, 512.0),
+        anchor_offset=0.0,
+        border=math.inf,
+        beta=1 / 9,
+        min_size=1e-3,
+        training=ProposalCounts(2000, 2000),
+        testing=ProposalCounts(1000, 1000),
+    ),
+    heads=RoIHeadSettings(
+        width=1024, rois_per_image=512, background_iou=(0.0, 0.5), beta=1 / 9, score_threshold=0.05, nms_iou=0.5
+    ),
+)
+
+
+def from_torchvision(
+    state: dict[str, Tensor],
+    backbone: Backbone,
+    classes: tuple[str, ...],
+    settings: FasterRCNNSettings = TORCHVISION,
+) -> FasterRCNN:
+    """Our Faster R-CNN with the weights of torchvision's, which must have one map (no feature pyramid).
+
+    Parameters
+    ----------
+    state : ``state_dict()`` of a torchvision ``FasterRCNN`` whose backbone is the network of `backbone`, up to the
+        stage that is shared.
+    backbone : gives the structure; its own weights are replaced.
+    classes : K names, "background" first.
+    settings : anchors, counts and thresholds that torchvision's model had.
+
+    ValueError that names the first tensor in which the two differ.
+    """
+    shared = backbone.trunk(sum(stride <= settings.stride for stride in backbone.strides))
+    body = {k: v for k, v in state.items() if k.startswith("backbone.") and not k.endswith(COUNTER)}
+    ours = {k: v for k, v in shared.state_dict().items() if not k.endswith(COUNTER)}
+    _require_same_shapes([*body.items()], [*ours.items()])
+    shared.load_state_dict(dict(zip(ours, body.values(), strict=True)), strict=False)
+    model = FasterRCNN(shared, classes, replace(settings, frozen_stages=0))
+    layers = {k: v for k, v in state.items() if not k.startswith("backbone.")}
+    own = {k: v for k, v in model.state_dict().items() if not k.startswith("backbone.")}
+    if other := sorted(layers.keys() ^ own.keys()):
+        raise ValueError(f"only {'ours' if other[0] in own else 'the given weights'} have {other[0]}")
+    _require_same_shapes(sorted(layers.items()), sorted(own.items()))
+    model.load_state_dict(layers, strict=False)
+    model.rpn.cell_anchors.round_()  # as torchvision does
+    return model.eval()
+
+
+def _require_same_shapes(theirs: list[tuple[str, Tensor]], ours: list[tuple[str, Tensor]]) -> None:
+    if len(theirs) != len(ours):
+        raise ValueError(f"the backbone has {len(theirs)} tensors where ours has {len(ours)}")
+    for (name, value), (own, expected) in zip(theirs, ours, strict=True):
+        if value.shape != expected.shape:
+            raise ValueError(f"{name} has shape {tuple(value.shape)}, our {own} {tuple(expected.shape)}")
