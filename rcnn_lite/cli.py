@@ -66,8 +66,8 @@ def _add_train(commands) -> None:
         "train",
         help="train a detector",
         description="Train a detector and measure it on the test split. The stages of rcnn and sppnet that RUN already "
-        "holds are not repeated, fast_rcnn, rpn and faster_rcnn go on where they last saved their state, so an interrupted "
-        "training goes on when the same command is given again; hog and regression take a few minutes and start anew.",
+        "holds are not repeated, fast_rcnn, rpn, faster_rcnn go on where they last saved their state, so an "
+        "interrupted training goes on when the same command is given again; hog and regression start anew.",
     )
     train.add_argument("--model", choices=MODELS, required=True, help="which detector")
     train.add_argument("--data", choices=("scenes",), default="scenes", help="what to train on (default: %(default)s)")

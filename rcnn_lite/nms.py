@@ -14,8 +14,8 @@ BLOCK = 1024
 """Boxes that `_nms_by_blocks` decides on at a time: one IoU matrix of BLOCK x N."""
 
 
-def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
-    """Indices (K,) int64 of the boxes (N, 4) that are kept, best score (N,) first.
+def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, limit: int | None = None) -> Tensor:
+    """Indices (K,) int64 of the boxes (N, 4) that are kept, best score (N,) first, the best `limit` if it is given.
 
     Going down the scores, a box is kept unless its IoU with one kept before is above ``iou_threshold`` (at the
     threshold it stays). Of equal scores the earlier box comes first. A NaN score, or scores of another length than
@@ -27,9 +27,10 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     """
     _require_scores(boxes, scores)
     order = torch.argsort(scores, descending=True, stable=True)  # (N,)
+    limit = len(boxes) if limit is None else limit
     if boxes.device.type == "cpu":
-        return torch.from_numpy(nms_greedy(boxes.detach().contiguous().numpy(), order.numpy(), iou_threshold))
-    return order[_nms_by_blocks(boxes[order], iou_threshold)]
+        return torch.from_numpy(nms_greedy(boxes.detach().contiguous().numpy(), order.numpy(), iou_threshold, limit))
+    return order[_nms_by_blocks(boxes[order], iou_threshold)][:limit]
 
 
 def batched_nms(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: float) -> Tensor:

@@ -33,6 +33,14 @@ def test_equals_loop_and_torchvision_on_tied_and_degenerate_boxes(pairs, thresho
         assert ours.tolist() == greedy_nms(boxes.tolist(), scores.tolist(), threshold)
 
 
+@pytest.mark.parametrize("limit", [0, 1, 7, 50, 10**6])
+def test_a_limit_keeps_the_best_of_those_that_are_kept(limit, generator):
+    boxes, scores = random_boxes(300, generator), torch.rand(300, generator=generator)
+    whole = nms(boxes, scores, 0.5)
+    assert 50 < len(whole) < 300
+    assert torch.equal(nms(boxes, scores, 0.5, limit), whole[:limit])
+
+
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
 @pytest.mark.parametrize("count", [1, 300, 3000])
 def test_equals_torchvision_on_random_boxes(count, threshold, generator):

@@ -23,8 +23,8 @@ def overlaps_plus_one(boxes: np.ndarray, gt_boxes: np.ndarray, crowd: np.ndarray
     return _overlaps(wrong_boxes.iou_plus_one, boxes, gt_boxes)
 
 
-def nms_greedy_plus_one(boxes: np.ndarray, order: np.ndarray, iou_threshold: float) -> np.ndarray:
-    return _greedy(wrong_boxes.iou_plus_one, boxes, order, iou_threshold)
+def nms_greedy_plus_one(boxes: np.ndarray, order: np.ndarray, iou_threshold: float, limit: int) -> np.ndarray:
+    return _greedy(wrong_boxes.iou_plus_one, boxes, order, iou_threshold)[:limit]
 
 
 # ---- unclamped_intersection ----
@@ -37,8 +37,8 @@ def overlaps_unclamped(boxes: np.ndarray, gt_boxes: np.ndarray, crowd: np.ndarra
     return _overlaps(wrong_boxes.iou_unclamped, boxes, gt_boxes)
 
 
-def nms_greedy_unclamped(boxes: np.ndarray, order: np.ndarray, iou_threshold: float) -> np.ndarray:
-    return _greedy(wrong_boxes.iou_unclamped, boxes, order, iou_threshold)
+def nms_greedy_unclamped(boxes: np.ndarray, order: np.ndarray, iou_threshold: float, limit: int) -> np.ndarray:
+    return _greedy(wrong_boxes.iou_unclamped, boxes, order, iou_threshold)[:limit]
 
 
 # ---- the others ----

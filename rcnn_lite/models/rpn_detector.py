@@ -63,7 +63,7 @@ class RPNDetector(SharedMapDetector):
         """`detect` for one image (3, H, W)."""
         boxes, scores = self.propose(image)
         with self.watch("NMS"):
-            kept = nms(boxes, scores, self.settings.heads.nms_iou)[: self.settings.heads.max_detections]
+            kept = nms(boxes, scores, self.settings.heads.nms_iou, limit=self.settings.heads.max_detections)
         return {"boxes": boxes[kept], "labels": torch.ones_like(kept), "scores": scores[kept]}
 
     @torch.inference_mode()

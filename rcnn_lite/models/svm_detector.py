@@ -141,7 +141,7 @@ class SVMDetector(nn.Module):
         boxes = clip_boxes(proposals.to(self.device), tuple(image_size))
         boxes = boxes[remove_small_boxes(boxes, self.settings.min_size)]
         ranks = torch.arange(len(boxes), 0, -1, device=boxes.device, dtype=boxes.dtype)  # best first
-        return boxes[nms(boxes, ranks, self.settings.proposal_iou)[: self.settings.max_proposals]]
+        return boxes[nms(boxes, ranks, self.settings.proposal_iou, limit=self.settings.max_proposals)]
 
     def regress(self, pool5: Tensor, boxes: Tensor) -> Tensor:
         """Where the regressor of each class moves each box: (n, P), (n, 4) -> (K, n, 4)."""

@@ -202,5 +202,5 @@ class RegionProposalNetwork(nn.Module):
         boxes, logits = boxes[large], predictions.logits[large]
         best = logits.argsort(descending=True, stable=True)[:before_nms]  # of equal ones the earlier
         boxes, logits = boxes[best], logits[best]
-        kept = nms(boxes, logits, self.settings.nms_iou)[:after_nms]
+        kept = nms(boxes, logits, self.settings.nms_iou, limit=after_nms)
         return boxes[kept], logits[kept].sigmoid()

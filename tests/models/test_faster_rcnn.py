@@ -165,8 +165,8 @@ def test_pictures_of_different_sizes_do_not_change_each_other(generator):
 def test_an_image_without_objects_teaches_what_is_background(generator):
     model, (image, target) = small_model(), Squares(1)[0]
     losses = model.losses([image], [NOTHING], generator)
-    assert float(losses["objectness"]) > 0
-    assert [float(losses[n]) for n in ("rpn_box_regression", "classification", "box_regression")] == [0, 0, 0]
+    assert float(losses["objectness"].detach()) > 0
+    assert [float(losses[n].detach()) for n in ("rpn_box_regression", "classification", "box_regression")] == [0, 0, 0]
     sum(losses.values()).backward()
     assert set(model.losses([image, image], [target, NOTHING], generator)) == LOSSES
 

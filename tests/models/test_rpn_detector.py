@@ -41,7 +41,7 @@ def test_only_the_boxes_of_the_targets_count(generator):
     ours, theirs = (model.losses([image], [t], torch.Generator().manual_seed(1)) for t in (target, other))
     torch.testing.assert_close(ours, theirs)
     assert set(ours) == {"objectness", "rpn_box_regression"}
-    assert float(model.losses([image], [NOTHING], generator)["rpn_box_regression"]) == 0
+    assert model.losses([image], [NOTHING], generator)["rpn_box_regression"].item() == 0
     with pytest.raises(ValueError, match="there are 1 images and targets for 0"):
         model.losses([image], [], generator)
 
