@@ -26,7 +26,7 @@ def measured():
 
 def test_the_header_says_how_it_was_made(shipped):
     _, header = shipped
-    assert header["command"].startswith("rcnn-lite train --model fast_rcnn --data scenes")
+    assert header["command"].startswith("rcnn-lite train --data scenes --model fast_rcnn")
     assert header["data"] == Scenes("train", n=1).fingerprint, "the scenes have changed: train again"
     assert header["metrics"]["images"] == 100
     assert set(header["losses"]) == {"classification", "box_regression"}
