@@ -54,7 +54,7 @@ def test_the_measurements_are_of_these_scenes_and_agree_with_the_checkpoints(shi
     """Trained again by another program, with the same seed: the same accuracy within what a busy sum can change."""
     assert measured["data"] == {s: Scenes(s, n=1).fingerprint for s in ("train", "test")}
     rows = measured["testing"]["all"]["rows"]
-    assert set(rows) == {"rcnn", "sppnet", "fast_rcnn"}
+    assert set(rows) == {"rcnn", "sppnet", "fast_rcnn", "fast_rcnn truncated"}
     assert rows["fast_rcnn"]["mAP"] == pytest.approx(shipped[1]["metrics"]["mAP"], abs=0.02)
     assert measured["variants"]["as it is"]["mAP"] == pytest.approx(rows["fast_rcnn"]["mAP"], abs=1e-6)
 
@@ -62,4 +62,19 @@ def test_the_measurements_are_of_these_scenes_and_agree_with_the_checkpoints(shi
 def test_the_measurements_hold_every_claim(measured):
     assert all(row["processor seconds"] > 0 for row in measured["training"].values())
     assert measured["training"]["fast_rcnn"]["bytes of features"] == 0
-    assert {name.split()[0] for name in measured["variants"]} == {"as", "F4", "F5", "F6", "F7"}
+    assert {name.split()[0] for name in measured["variants"]} == {"as", "scale,", "F4", "F5", "F6", "F7"}
+
+
+def test_the_test_scale_was_chosen_on_scenes_that_were_held_out(shipped, measured):
+    """Within a hundredth of the best, and the cheapest of those."""
+    scales = {row["side"]: row["AP"] for row in measured["variants"]["scale, held-out scenes"]}
+    good = [side for side, value in scales.items() if value > max(scales.values()) - 0.01]
+    assert shipped[0].settings.short_sides == (min(good),)
+
+
+def test_fast_rcnn_reaches_rcnn_in_a_twentieth_of_its_time(measured):
+    """With all boxes of selective search, and fc6 and fc7 truncated as in the paper's section 4.4."""
+    rows = measured["testing"]["all"]["rows"]
+    assert rows["fast_rcnn"]["mAP"] >= rows["rcnn"]["mAP"]
+    assert rows["fast_rcnn truncated"]["mAP"] >= rows["rcnn"]["mAP"]
+    assert rows["rcnn"]["total seconds"] >= 20 * rows["fast_rcnn truncated"]["total seconds"]
