@@ -1,7 +1,8 @@
 """A Faster R-CNN of torchvision's, loaded into ours: the same proposals, the same detections, the same losses.
 
-The peer is made with torchvision's defaults wherever it has some, ours with `TORCHVISION`; so the numbers there are
-tested too. Pictures have sides of whole strides: torchvision's anchors would lie elsewhere on others.
+The peer has torchvision's defaults wherever there are some, ours has `TORCHVISION`. Sides of pictures are whole
+strides: torchvision's anchors would lie elsewhere on others. All is computed in double precision: in single precision
+sums differ by the order of their terms, and on some processor a box more or less would come of it.
 """
 
 import inspect
@@ -37,18 +38,15 @@ class Body(nn.Module):
 
 def torchvisions(generator, **changed):
     """Torchvision's Faster R-CNN on Lite0 up to stride 16, its heads at random and so large that it finds things."""
+    torch.manual_seed(0)  # torchvision's layers draw from torch's own generator
     body = Body(build_backbone("lite0").trunk(4).freeze_batch_norm())
     anchors = AnchorGenerator((TORCHVISION.rpn.anchor_sizes,), (TORCHVISION.rpn.aspect_ratios,))
     chosen = {"rpn_anchor_generator": anchors, "box_roi_pool": MultiScaleRoIAlign(["0"], 7, 2)} | changed
     looks = {"min_size": SIDE, "max_size": LONG, "image_mean": [0.0] * 3, "image_std": [1.0] * 3, "size_divisible": 16}
     peer = Peer(body, len(CLASSES), **looks, **chosen)
-    for layer, std in (
-        (peer.rpn.head.conv[0][0], 0.01),
-        (peer.rpn.head.cls_logits, 0.05),
-        (peer.rpn.head.bbox_pred, 0.005),
-        (peer.roi_heads.box_predictor.cls_score, 0.1),
-        (peer.roi_heads.box_predictor.bbox_pred, 0.02),
-    ):
+    rpn, predictor = peer.rpn.head, peer.roi_heads.box_predictor
+    spreads = {rpn.conv[0][0]: 0.01, rpn.cls_logits: 0.05, rpn.bbox_pred: 0.005}
+    for layer, std in (spreads | {predictor.cls_score: 0.1, predictor.bbox_pred: 0.02}).items():
         nn.init.normal_(layer.weight, std=std, generator=generator)
     for norm in body.modules():
         if isinstance(norm, nn.BatchNorm2d):  # as a training would leave it: not as it came
@@ -60,39 +58,37 @@ def torchvisions(generator, **changed):
 def both():
     """(ours, torchvision's), with the same weights."""
     generator = torch.Generator().manual_seed(0)
-    peer = torchvisions(generator)
-    return from_torchvision(peer.state_dict(), build_backbone("lite0"), CLASSES, SETTINGS), peer
+    peer = torchvisions(generator).double()
+    ours = from_torchvision(peer.state_dict(), build_backbone("lite0").double(), CLASSES, SETTINGS)
+    return ours.double(), peer
 
 
 def picture(height, width, seed=0):
     """Smooth and bright in places, so that the map differs from place to place."""
     coarse = torch.rand(1, 3, 5, 7, generator=torch.Generator().manual_seed(seed))
-    return nn.functional.interpolate(coarse, (height, width), mode="bicubic")[0].clamp(0, 1)
+    return nn.functional.interpolate(coarse, (height, width), mode="bicubic")[0].clamp(0, 1).double()
 
 
 def objects(*rows, labels):
-    return {"boxes": torch.tensor(rows).reshape(-1, 4), "labels": torch.tensor(labels, dtype=torch.int64)}
+    return {"boxes": torch.tensor(rows).reshape(-1, 4).double(), "labels": torch.tensor(labels).long()}
 
 
 def test_the_numbers_are_torchvisions_defaults(both):
-    """Those that a comparison of a few boxes may not notice, or in which torchvision has its own word."""
-    theirs = {name: p.default for name, p in inspect.signature(Peer.__init__).parameters.items()}
+    """Those too that a comparison of a few boxes may not notice."""
     rpn, heads = TORCHVISION.rpn, TORCHVISION.heads
-    assert (TORCHVISION.short_side, TORCHVISION.long_side) == (theirs["min_size"], theirs["max_size"])
-    assert TORCHVISION.training_sides == (theirs["min_size"],)
-    assert rpn.training == (theirs["rpn_pre_nms_top_n_train"], theirs["rpn_post_nms_top_n_train"])
-    assert rpn.testing == (theirs["rpn_pre_nms_top_n_test"], theirs["rpn_post_nms_top_n_test"])
-    assert (rpn.positive_iou, rpn.negative_iou) == (theirs["rpn_fg_iou_thresh"], theirs["rpn_bg_iou_thresh"])
-    assert (rpn.anchors_per_image, rpn.nms_iou) == (theirs["rpn_batch_size_per_image"], theirs["rpn_nms_thresh"])
-    assert rpn.positive_fraction == theirs["rpn_positive_fraction"]
+    ours = {"min_size": TORCHVISION.short_side, "max_size": TORCHVISION.long_side}
+    for part, counts in (("train", rpn.training), ("test", rpn.testing)):
+        ours |= {f"rpn_pre_nms_top_n_{part}": counts.before_nms, f"rpn_post_nms_top_n_{part}": counts.after_nms}
+    ours |= {"rpn_fg_iou_thresh": rpn.positive_iou, "rpn_bg_iou_thresh": rpn.negative_iou}
+    ours |= {"box_fg_iou_thresh": heads.positive_iou, "box_bg_iou_thresh": heads.background_iou[1]}
+    ours |= {"rpn_batch_size_per_image": rpn.anchors_per_image, "rpn_positive_fraction": rpn.positive_fraction}
+    ours |= {"box_batch_size_per_image": heads.rois_per_image, "box_positive_fraction": heads.positive_fraction}
+    ours |= {"rpn_nms_thresh": rpn.nms_iou, "box_nms_thresh": heads.nms_iou}
+    ours |= {"box_score_thresh": heads.score_threshold, "box_detections_per_img": heads.max_detections}
+    theirs = inspect.signature(Peer.__init__).parameters
+    assert ours == {name: theirs[name].default for name in ours}
+    assert TORCHVISION.training_sides == (ours["min_size"],)
     assert rpn.min_size == both[1].rpn.min_size
-    assert (heads.rois_per_image, heads.nms_iou) == (theirs["box_batch_size_per_image"], theirs["box_nms_thresh"])
-    assert (heads.positive_iou, heads.background_iou[1]) == (theirs["box_fg_iou_thresh"], theirs["box_bg_iou_thresh"])
-    assert heads.positive_fraction == theirs["box_positive_fraction"]
-    assert (heads.max_detections, heads.score_threshold) == (
-        theirs["box_detections_per_img"],
-        theirs["box_score_thresh"],
-    )
 
 
 # ---- at test time ----
@@ -159,9 +155,8 @@ class Draws:
                 assert nearest.values.max() < 1e-3
                 masks.append(torch.zeros(len(boxes), dtype=torch.bool).index_fill(0, nearest.indices, True))
                 assert masks[-1].sum() == len(sample.boxes)
-            positive = [label > 0 for label in labels]
-            pairs = list(zip(masks, positive, strict=True))
-            return [mask & sides for mask, sides in pairs], [mask & ~sides for mask, sides in pairs]
+            pairs = list(zip(masks, labels, strict=True))
+            return [mask & (label > 0) for mask, label in pairs], [mask & (label == 0) for mask, label in pairs]
 
         monkeypatch.setattr(peer.roi_heads, "fg_bg_sampler", regions)
 
@@ -187,16 +182,13 @@ def test_losses_of_the_same_draws_are_the_same(size, targets, rois, both, monkey
     # torchvision divides by the anchors drawn, equation 1 by the places of the map, times lambda
     places, drawn = len(targets) * size[0] * size[1] / 16**2, sum(int((d >= 0).sum()) for d in draws.anchors)
     expected["loss_rpn_box_reg"] *= SETTINGS.rpn.loss_weight * drawn / places
-    for name, theirs in {
-        "objectness": "loss_objectness",
-        "rpn_box_regression": "loss_rpn_box_reg",
-        "classification": "loss_classifier",
-        "box_regression": "loss_box_reg",
-    }.items():
-        torch.testing.assert_close(found[name], expected[theirs], rtol=0, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
+    names = {"objectness": "loss_objectness", "rpn_box_regression": "loss_rpn_box_reg"}
+    names |= {"classification": "loss_classifier", "box_regression": "loss_box_reg"}
+    for name, theirs in names.items():
+        torch.testing.assert_close(found[name], expected[theirs].double(), rtol=0, atol=1e-5, msg=name)
 
 
-def test_targets_of_all_anchors_and_regions_are_the_same(both):
+def test_targets_of_all_anchors_and_regions_are_the_same(both, monkeypatch):
     """Labels and deltas before anything is drawn."""
     ours, peer = both
     image, target = picture(64, 96), OBJECTS[0]
@@ -209,16 +201,15 @@ def test_targets_of_all_anchors_and_regions_are_the_same(both):
     torch.testing.assert_close(predicted.anchors, anchors[0])
     labels, matched = peer.rpn.assign_targets_to_anchors(anchors, [target])
     found = ours.rpn.assign(predicted.anchors, (64, 96), target)
-    assert torch.equal(found.labels.float(), labels[0])
+    assert torch.equal(found.labels, labels[0].long())
     positive = found.labels == 1
     expected = peer.rpn.box_coder.encode(matched, anchors)[0]
     torch.testing.assert_close(found.deltas[positive], expected[positive], rtol=0, atol=1e-5)
 
-    everything = replace(SETTINGS.heads, rois_per_image=10**6)
-    ours.roi_heads.settings, kept = everything, ours.roi_heads.settings
+    monkeypatch.setattr(ours.roi_heads, "settings", replace(SETTINGS.heads, rois_per_image=10**6))
     sample = ours.roi_heads.sample(proposals[0], target, torch.Generator().manual_seed(0))
-    ours.roi_heads.settings = kept
-    peer.roi_heads.fg_bg_sampler = lambda labels: ([label > 0 for label in labels], [label == 0 for label in labels])
+    everything = lambda labels: ([label > 0 for label in labels], [label == 0 for label in labels])  # noqa: E731
+    monkeypatch.setattr(peer.roi_heads, "fg_bg_sampler", everything)
     boxes, _, classes, deltas = peer.roi_heads.select_training_samples(proposals, [target])
     assert sample.labels.bincount().tolist() == classes[0].bincount().tolist()
     order = torch.cdist(sample.boxes, boxes[0], compute_mode="donot_use_mm_for_euclid_dist").argmin(dim=1)
