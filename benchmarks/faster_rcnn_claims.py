@@ -55,20 +55,21 @@ def main() -> None:
     bench.claim()
     for part in args.only:
         print(f"{part} {time.strftime('%H:%M:%S')}", flush=True)
-        kept(bench.out / file_of(part, args.seeds), lambda part=part: PARTS[part](bench, args.seeds))
+        kept(bench.out / file_of(part, bench, args.seeds), lambda part=part: PARTS[part](bench, args.seeds))
         text = json.dumps(result(bench, args.seeds), indent=1)
         write_atomically(args.result, lambda file, text=text: file.write_text(text + "\n"))
     print(text)
 
 
-def file_of(part: str, seeds: int) -> str:
-    """Where a part's table is kept; those with several seeds are made again from the trainings for another number."""
-    return f"{part}_{seeds}.json" if part in ("X5", "X6") else f"{part}.json"
+def file_of(part: str, bench: Bench, seeds: int) -> str:
+    """Where a part's table is kept; of short trainings there may be several sets."""
+    short = "_".join(map(str, (seeds, bench.iterations, *bench.sides)))
+    return f"{part}_{short}.json" if part in ("X5", "X6") else f"{part}.json"
 
 
 def result(bench: Bench, seeds: int) -> dict:
     """All parts that are there, and how they were made."""
-    files = {part: bench.out / file_of(part, seeds) for part in PARTS}
+    files = {part: bench.out / file_of(part, bench, seeds) for part in PARTS}
     short = {"iterations": bench.iterations, "sides": bench.sides, "seeds": seeds}
     return {
         "command": f"python benchmarks/faster_rcnn_claims.py {shlex.join(sys.argv[1:])}",

@@ -4,7 +4,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -46,10 +46,11 @@ class Bench:
     fast: str  # checkpoint of the Fast R-CNN with selective search
 
     def claim(self) -> None:
-        """ValueError if the folder holds measurements with other settings."""
-        wanted = json.loads(json.dumps({name: value for name, value in asdict(self).items() if name != "out"}))
-        if (before := kept(self.out / "bench.json", lambda: wanted)) != wanted:
-            raise ValueError(f"{self.out} holds measurements with {before}: choose another folder")
+        """ValueError if the folder holds measurements with other scenes or models; the short trainings have names."""
+        wanted = {"images": self.images, "batches": self.batches, "fast": self.fast}
+        before = kept(self.out / "bench.json", lambda: wanted)
+        if other := [name for name, value in wanted.items() if before[name] != value]:
+            raise ValueError(f"{self.out} holds measurements with another value of {other[0]}: choose another folder")
 
     @cached_property
     def train(self) -> Scenes:

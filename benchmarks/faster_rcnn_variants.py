@@ -109,6 +109,7 @@ def short(bench: Bench, seed: int, changed: dict) -> dict:
     rpn = replace(rpn, anchor_sizes=tuple(size * factor for size in rpn.anchor_sizes))
     settings = replace(FasterRCNNSettings(), training_sides=bench.sides, short_side=side, rpn=rpn)
     name = f"{len(rpn.anchor_sizes)}x{len(rpn.aspect_ratios)}_lambda_{rpn.loss_weight:g}_seed_{seed}"
+    name += f"_{bench.iterations}_of_{'_'.join(map(str, bench.sides))}"
     folder, checkpoint = bench.out / "short" / name, bench.out / "short" / f"{name}.safetensors"
 
     def make() -> dict:
