@@ -21,6 +21,12 @@ PROPOSAL = "#8c8c8c"  # grey
 POSITIVE = "#1f77b4"  # blue
 NEGATIVE = "#ffb000"  # orange
 DETECTION = "#e41a1c"  # red
+LOSSES = {  # by name, so that a loss looks the same in every figure
+    "classification": "#6a3d9a",
+    "box_regression": "#b15928",
+    "objectness": "#333333",
+    "rpn_box_regression": "#17becf",
+}
 
 
 def show_image(ax: Axes, image: Tensor | np.ndarray, title: str = "") -> Axes:
@@ -113,11 +119,11 @@ def draw_precision_recall(
 
 def draw_losses(ax: Axes, history: Sequence[dict[str, float]], window: int = 25) -> Axes:
     """Draw each loss of a training, {name: value} of each iteration, as the mean of the last ``window`` iterations."""
-    for name, color in zip(history[0] if history else (), ("#6a3d9a", "#b15928", "#333333", "#17becf"), strict=False):
+    for name in history[0] if history else ():
         sums = np.cumsum([0.0] + [line[name] for line in history])
         ends = np.arange(1, len(history) + 1)
         starts = np.maximum(ends - window, 0)
-        ax.plot(ends, (sums[ends] - sums[starts]) / (ends - starts), color=color, label=name.replace("_", " "))
+        ax.plot(ends, (sums[ends] - sums[starts]) / (ends - starts), color=LOSSES.get(name), label=name.replace("_", " "))
     ax.set(xlabel="iteration", ylabel=f"loss, mean of {window}", ylim=(0, None))
     ax.grid(alpha=0.3)
     if history:

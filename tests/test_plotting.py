@@ -131,6 +131,14 @@ def test_losses_are_means_of_the_last_iterations(ax):
     assert len(plotting.draw_losses(ax, []).get_lines()) == 2  # nothing to draw yet
 
 
+def test_a_loss_has_its_colour_whatever_is_drawn_beside_it(ax):
+    plotting.draw_losses(ax, [{"objectness": 1.0, "classification": 2.0, "another": 3.0}])
+    plotting.draw_losses(ax, [{"classification": 2.0}])
+    objectness, classification, another, again = [line.get_color() for line in ax.get_lines()]
+    assert classification == again == plotting.LOSSES["classification"]
+    assert len({objectness, classification, another}) == 3
+
+
 def test_live_losses_draw_one_picture_again_and_again(monkeypatch):
     shown, updated = [], []
 
