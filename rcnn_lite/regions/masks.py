@@ -70,7 +70,7 @@ def _window(mask: Tensor, boxes: Tensor) -> tuple[tuple[int, int], Tensor]:
 
 
 def paste_masks(masks: Tensor, boxes: Tensor, image_size: tuple[int, int], threshold: float | None = None) -> Tensor:
-    """The cells of each box as pixels of the picture (H, W): (N, 1, H, W) in [0, 1], zero outside the boxes.
+    """The cells of each box as pixels of the picture (H, W): (N, 1, H, W) in [0, 1], zero from half a cell outside on.
 
     Section 3.1, inference: "the m x m floating-number mask output is then resized to the RoI size, and binarized at a
     threshold of 0.5".
