@@ -59,6 +59,12 @@ def test_at_first_each_cell_is_half_object(kind, generator):
     assert float(loss.detach()) == pytest.approx(math.log(2), abs=0.02)
 
 
+def test_the_last_layer_starts_small_and_the_others_do_not(generator):
+    head = MaskHead(8, 20, MaskHeadSettings(width=200), generator).mask_predictor
+    assert float(head.mask_fcn_logits.weight.detach().std()) == pytest.approx(0.001, rel=0.1)
+    assert float(head.conv5_mask.weight.detach().std()) == pytest.approx((2 / (4 * 200)) ** 0.5, rel=0.1)
+
+
 @pytest.mark.parametrize("kind", MASK_HEADS)
 def test_a_generator_decides_and_no_regions_are_legal(kind):
     heads = [MASK_HEADS[kind](8, 5, SMALL, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]

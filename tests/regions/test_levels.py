@@ -45,6 +45,12 @@ def test_levels_by_hand(width, height, level):
     assert assign_levels(box_of(width, height)).tolist() == [level]
 
 
+def test_a_box_of_112_pixels_stays_one_where_coordinates_round():
+    box = torch.tensor([[400.1, 400.1, 512.1, 512.1]])
+    assert float(box[0, 2] - box[0, 0]) < 112
+    assert assign_levels(box).tolist() == [3]
+
+
 def test_only_the_ratio_of_both_constants_matters(generator):
     boxes = random_boxes(generator, 200)
     assert torch.equal(assign_levels(boxes, 4, 56), assign_levels(boxes, 5, 112))
@@ -66,13 +72,15 @@ def test_every_box_is_14_to_28_cells_where_it_is_pooled(generator):
     assert cells.max() <= 28
 
 
-@pytest.mark.parametrize("canonical", [224, 56])
-def test_pooling_is_torchvisions(canonical, generator):
+@pytest.mark.parametrize(("theirs", "ours"), [({}, {}), ({"canonical_scale": 56}, {"canonical": 56})])
+def test_pooling_is_torchvisions(theirs, ours, generator):
     maps, boxes = pyramid(generator), [random_boxes(generator, 30), random_boxes(generator, 20)]
-    theirs = MultiScaleRoIAlign(["0", "1", "2", "3"], 7, 2, canonical_scale=canonical)
-    expected = theirs({str(i): m for i, m in enumerate(maps)}, boxes, [(256, 256)] * 2)
+    boxes[0][0] = box_of(210, 210)  # of a level that another default would not give it
+    expected = MultiScaleRoIAlign(["0", "1", "2", "3"], 7, 2, **theirs)(
+        {str(i): m for i, m in enumerate(maps)}, boxes, [(256, 256)] * 2
+    )
     rois = boxes_to_rois(boxes)
-    found = pool_from_levels(maps, STRIDES, rois, POOLINGS["roi_align_unaligned"], 7, canonical=canonical)
+    found = pool_from_levels(maps, STRIDES, rois, POOLINGS["roi_align_unaligned"], 7, **ours)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
