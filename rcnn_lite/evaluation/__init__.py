@@ -15,6 +15,7 @@ of precision over recall (all images together, best score first), then its area.
 from rcnn_lite.evaluation.coco import CocoCurves, coco_curves, evaluate_coco
 from rcnn_lite.evaluation.curves import average_precision
 from rcnn_lite.evaluation.errors import KINDS, kinds_of_detections
+from rcnn_lite.evaluation.keypoints import evaluate_keypoints
 from rcnn_lite.evaluation.proposals import best_overlaps, mean_average_best_overlap, proposal_recall
 from rcnn_lite.evaluation.voc import evaluate_voc, precision_recall
 
@@ -25,6 +26,7 @@ __all__ = [
     "best_overlaps",
     "coco_curves",
     "evaluate_coco",
+    "evaluate_keypoints",
     "evaluate_voc",
     "kinds_of_detections",
     "mean_average_best_overlap",

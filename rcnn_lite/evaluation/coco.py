@@ -108,7 +108,7 @@ def coco_curves(
         raise ValueError(f"iou_type must be one of {sorted(SIMILARITIES)}, got {iou_type!r}")
     similarity = SIMILARITIES[iou_type]
     pairs = image_pairs(detections, targets, similarity.key, num_classes)
-    return _accumulate([_judge_image(found, truth, similarity) for found, truth in pairs])
+    return accumulate([judge_image(found, truth, similarity) for found, truth in pairs])
 
 
 class _Judged(NamedTuple):
@@ -121,7 +121,7 @@ class _Judged(NamedTuple):
     counted: np.ndarray  # (M, A) objects that should be found
 
 
-def _judge_image(found: dict, truth: dict, similarity: Similarity) -> _Judged:
+def judge_image(found: dict, truth: dict, similarity: Similarity) -> _Judged:
     order = np.argsort(-found["scores"], kind="stable")
     found = {key: values[order] for key, values in found.items()}
     areas = truth["area"] if "area" in truth else similarity.areas(truth[similarity.key])
@@ -143,7 +143,7 @@ def _outside(areas: np.ndarray) -> np.ndarray:
     return np.stack([(areas < low) | (areas > high) for low, high in AREA_RANGES.values()])
 
 
-def _accumulate(judged: list[_Judged]) -> CocoCurves:
+def accumulate(judged: list[_Judged]) -> CocoCurves:
     """Class by class, sort the detections of all images and follow precision and recall down the list."""
     images = np.repeat(
         np.arange(len(judged)), [len(image.labels) for image in judged]

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from rcnn_lite.evaluation.coco import Similarity, _accumulate, _judge_image
+from rcnn_lite.evaluation.coco import Similarity, accumulate, judge_image
 from rcnn_lite.evaluation.inputs import detection_arrays, target_arrays
 from rcnn_lite.evaluation.overlaps import box_areas
 
@@ -57,8 +57,8 @@ def evaluate_keypoints(
         annotated = (truth["keypoints"][..., 2] > 0).any(axis=1)
         truth["area"] = np.where(annotated, truth["size"], -1)  # outside every range: ignored
         similarity = Similarity("keypoints", partial(_similarity, sigmas=sigmas), _areas)
-        judged.append(_judge_image(_best(found), truth, similarity))
-    return _numbers(_accumulate(judged))
+        judged.append(judge_image(_best(found), truth, similarity))
+    return _numbers(accumulate(judged))
 
 
 def keypoint_similarity(
