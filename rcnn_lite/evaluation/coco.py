@@ -122,6 +122,7 @@ class _Judged(NamedTuple):
 
 
 def judge_image(found: dict, truth: dict, similarity: Similarity) -> _Judged:
+    """Which detections of one image are right, at each threshold and for each range of areas, best score first."""
     order = np.argsort(-found["scores"], kind="stable")
     found = {key: values[order] for key, values in found.items()}
     areas = truth["area"] if "area" in truth else similarity.areas(truth[similarity.key])
