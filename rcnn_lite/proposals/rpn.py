@@ -33,8 +33,7 @@ class ProposalCounts(NamedTuple):
 
 @dataclass(frozen=True)
 class RPNSettings:
-    """The numbers of the RPN. Where they differ from the paper's, it is for pictures of 512 pixels instead of 600 whose
-    objects are smaller."""
+    """The numbers of the RPN. Where they differ from the paper's, it is for smaller objects in pictures of 512."""
 
     anchor_sizes: tuple[float, ...] = (48.0, 96.0, 192.0)  # section 3.3: 128, 256, 512; roots of the areas, in pixels
     aspect_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)  # section 3.3: 2:1, 1:1, 1:2; h / w
