@@ -29,9 +29,11 @@ from tqdm import tqdm
 from rcnn_lite.cache import write_atomically
 from rcnn_lite.checkpoints import save_checkpoint
 from rcnn_lite.datasets.scenes import Scenes
+from rcnn_lite.images import tensor_to_image
 from rcnn_lite.models.loading import load_model
 from rcnn_lite.models.recipes import RECIPES, Order
 from rcnn_lite.paths import data_path
+from rcnn_lite.proposals.selective_search import selective_search
 from rcnn_lite.proposals.stored import propose_all
 
 MODELS = ("rcnn", "sppnet", "fast_rcnn")
@@ -52,6 +54,7 @@ def main() -> None:
         "machine": f"{cpu_model()}, {threads()}, {versions(('torch', 'numba'))}",
         "data": {"train": train.fingerprint, "test": test.fingerprint},
         "training": training,
+        "proposals": kept(out / "proposals.json", lambda: time_search(test)),
         "testing": kept(out / "testing.json", lambda: compare(out, test)),
         "variants": kept(out / "variants.json", lambda: measure_variants(out, train, test)),
     }
@@ -87,6 +90,16 @@ def train_one(name: str, out: Path, data: Scenes) -> dict:
         return {"processor seconds": spent, "bytes of features": features}
 
     return kept(out / f"{name}.json", make) | {"bytes of checkpoint": checkpoint.stat().st_size}
+
+
+def time_search(test: Scenes) -> dict:
+    """Seconds a picture for what all of them need first: the proposals."""
+    images = [test[i][0] for i in range(len(test))]
+    selective_search(tensor_to_image(images[0]))  # untimed: what compiles does so before the clock runs
+    start = time.perf_counter()
+    for image in images:
+        selective_search(tensor_to_image(image))
+    return {"seconds": round((time.perf_counter() - start) / len(images), 4)}
 
 
 def compare(out: Path, test: Scenes) -> dict:
