@@ -1,19 +1,22 @@
-"""A Faster R-CNN that torchvision trained, run by ours: the mapping of its weights and numbers, written once.
+"""A detector that torchvision trained, run by ours: the mapping of its weights and numbers, written once.
 
-The layers of RPN and heads have torchvision's names. Of the backbone only the order is the same, from the stem on, so
-its tensors are taken in order.
+The layers of RPN and heads have torchvision's names, but for where they hang. Of the backbone only the order is the
+same, from the stem on, so its tensors are taken in order.
 """
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from torch import Tensor
 
+from rcnn_lite.heads.mask_head import MaskHeadSettings
 from rcnn_lite.heads.roi_heads import RoIHeadSettings
 from rcnn_lite.models.backbone import Backbone
 from rcnn_lite.models.faster_rcnn import FasterRCNN, FasterRCNNSettings
+from rcnn_lite.models.mask_rcnn import MaskRCNNSettings
 from rcnn_lite.proposals.rpn import ProposalCounts, RPNSettings
 
+OURS = {"roi_heads.mask_": "mask_branch.mask_"}  # how torchvision's names of layers begin, and ours
 COUNTER = "num_batches_tracked"  # of batch normalisation: how often it was renewed, of no use here
 
 # Where torchvision differs from the paper: anchors lie at the cells' corners and count beyond the border; smooth L1 has
@@ -39,30 +42,41 @@ TORCHVISION = FasterRCNNSettings(
 )
 
 
+def extended(settings: FasterRCNNSettings, kind: type, **more):
+    """Settings of another `kind`, one that has more: `more`, and all others as they are in `settings`."""
+    return kind(**{name: getattr(settings, name) for name in asdict(settings)} | more)
+
+
+TORCHVISION_MASKS = extended(TORCHVISION, MaskRCNNSettings, mask=MaskHeadSettings(width=256), aligned_masks=False)
+
+
 def from_torchvision(
     state: dict[str, Tensor],
     backbone: Backbone,
     classes: tuple[str, ...],
     settings: FasterRCNNSettings = TORCHVISION,
+    kind: type[FasterRCNN] = FasterRCNN,
 ) -> FasterRCNN:
-    """Our Faster R-CNN with the weights of torchvision's, which must have one map (no feature pyramid).
+    """Our detector with the weights of torchvision's.
 
     Parameters
     ----------
-    state : ``state_dict()`` of a torchvision ``FasterRCNN`` whose backbone is the network of `backbone`, up to the
-        stage that is shared.
+    state : ``state_dict()`` of a torchvision ``FasterRCNN``, or what `kind` is the counterpart of, whose backbone is
+        the network of `backbone`, up to the stage that is shared.
     backbone : gives the structure; its own weights are replaced.
     classes : K names, "background" first.
-    settings : anchors, counts and thresholds that torchvision's model had.
+    settings : anchors, counts and thresholds that torchvision's model had; of a `MaskRCNN` `TORCHVISION_MASKS`.
+    kind : class of the model; `settings` must be of its kind.
 
     ValueError that names the first tensor in which the two differ.
     """
+    state = {_our_name(name): value for name, value in state.items()}
     shared = backbone.trunk(sum(stride <= settings.stride for stride in backbone.strides))
     body = {k: v for k, v in state.items() if k.startswith("backbone.") and not k.endswith(COUNTER)}
     ours = {k: v for k, v in shared.state_dict().items() if not k.endswith(COUNTER)}
     _require_same_shapes([*body.items()], [*ours.items()])
     shared.load_state_dict(dict(zip(ours, body.values(), strict=True)), strict=False)
-    model = FasterRCNN(shared, classes, replace(settings, frozen_stages=0))
+    model = kind(shared, classes, replace(settings, frozen_stages=0))
     layers = {k: v for k, v in state.items() if not k.startswith("backbone.")}
     own = {k: v for k, v in model.state_dict().items() if not k.startswith("backbone.")}
     if other := sorted(layers.keys() ^ own.keys()):
@@ -71,6 +85,13 @@ def from_torchvision(
     model.load_state_dict(layers, strict=False)
     model.rpn.cell_anchors.round_()  # as torchvision does
     return model.eval()
+
+
+def _our_name(name: str) -> str:
+    for theirs, ours in OURS.items():
+        if name.startswith(theirs):
+            return ours + name.removeprefix(theirs)
+    return name
 
 
 def _require_same_shapes(theirs: list[tuple[str, Tensor]], ours: list[tuple[str, Tensor]]) -> None:
