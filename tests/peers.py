@@ -25,6 +25,22 @@ def objects(*rows, labels):
     return {"boxes": torch.tensor(rows).reshape(-1, 4).double(), "labels": torch.tensor(labels).long()}
 
 
+def discs(target, height, width):
+    """The target with an ellipse in each box as its mask."""
+    y, x = torch.arange(height)[:, None] + 0.5, torch.arange(width) + 0.5
+    masks = torch.zeros(len(target["boxes"]), height, width, dtype=torch.uint8)
+    for mask, (x1, y1, x2, y2) in zip(masks, target["boxes"].tolist(), strict=True):
+        mask[((2 * x - x1 - x2) / (x2 - x1)) ** 2 + ((2 * y - y1 - y2) / (y2 - y1)) ** 2 <= 1] = 1
+    return target | {"masks": masks}
+
+
+OBJECTS = (
+    objects([8.0, 6, 40, 44], [30.0, 20, 60, 62], [50.0, 4, 62, 20], labels=[1, 3, 2]),
+    objects([2.0, 10, 30, 60], labels=[4]),
+    objects(labels=[]),
+)
+
+
 class Draws:
     """What our model draws while its losses are computed, handed to torchvision's instead of its own samplers."""
 

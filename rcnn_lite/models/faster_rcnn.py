@@ -53,7 +53,7 @@ class Drawn(NamedTuple):
 
 
 class FasterRCNN(SharedMapDetector):
-    """Faster R-CNN: a backbone, K class names with "background" first, and settings.
+    """Faster R-CNN: a backbone, K class names with "background" first, and settings, by default `Settings` as they are.
 
     RPN and heads start at random, drawn from `generator`; `faster_rcnn_training` trains all at once,
     `alternating_training` in the paper's four steps. ValueError for a pooling of another name.
@@ -65,9 +65,10 @@ class FasterRCNN(SharedMapDetector):
         self,
         backbone: Backbone,
         classes: tuple[str, ...],
-        settings: FasterRCNNSettings = FasterRCNNSettings(),
+        settings: FasterRCNNSettings | None = None,
         generator: Generator | None = None,
     ):
+        settings = settings or self.Settings()
         super().__init__(backbone, classes, settings)
         if settings.pooling not in POOLINGS:
             raise ValueError(f"unknown pooling {settings.pooling!r}: choose one of {', '.join(POOLINGS)}")

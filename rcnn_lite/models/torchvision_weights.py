@@ -13,10 +13,21 @@ from rcnn_lite.heads.mask_head import MaskHeadSettings
 from rcnn_lite.heads.roi_heads import RoIHeadSettings
 from rcnn_lite.models.backbone import Backbone
 from rcnn_lite.models.faster_rcnn import FasterRCNN, FasterRCNNSettings
-from rcnn_lite.models.mask_rcnn import MaskRCNNSettings
+from rcnn_lite.models.fpn_rcnn import (
+    FasterRCNNFPN,
+    FasterRCNNFPNSettings,
+    MaskRCNNFPN,
+    MaskRCNNFPNSettings,
+    PyramidSettings,
+)
+from rcnn_lite.models.mask_rcnn import MaskRCNN, MaskRCNNSettings
 from rcnn_lite.proposals.rpn import ProposalCounts, RPNSettings
 
-OURS = {"roi_heads.mask_": "mask_branch.mask_"}  # how torchvision's names of layers begin, and ours
+KINDS = {kind.Settings: kind for kind in (FasterRCNN, FasterRCNNFPN, MaskRCNN, MaskRCNNFPN)}
+OURS = {
+    "backbone.fpn.": "pyramid.",
+    "roi_heads.mask_": "mask_branch.mask_",
+}  # where torchvision's layers hang, and ours
 COUNTER = "num_batches_tracked"  # of batch normalisation: how often it was renewed, of no use here
 
 # Where torchvision differs from the paper: anchors lie at the cells' corners and count beyond the border; smooth L1 has
@@ -47,7 +58,10 @@ def extended(settings: FasterRCNNSettings, kind: type, **more):
     return kind(**{name: getattr(settings, name) for name in asdict(settings)} | more)
 
 
+PYRAMID = {"stride": 32, "pyramid": PyramidSettings(width=256, canonical=224.0)}
+TORCHVISION_FPN = extended(TORCHVISION, FasterRCNNFPNSettings, **PYRAMID)
 TORCHVISION_MASKS = extended(TORCHVISION, MaskRCNNSettings, mask=MaskHeadSettings(width=256), aligned_masks=False)
+TORCHVISION_MASKS_FPN = extended(TORCHVISION_MASKS, MaskRCNNFPNSettings, **PYRAMID)
 
 
 def from_torchvision(
@@ -55,18 +69,17 @@ def from_torchvision(
     backbone: Backbone,
     classes: tuple[str, ...],
     settings: FasterRCNNSettings = TORCHVISION,
-    kind: type[FasterRCNN] = FasterRCNN,
 ) -> FasterRCNN:
     """Our detector with the weights of torchvision's.
 
     Parameters
     ----------
-    state : ``state_dict()`` of a torchvision ``FasterRCNN``, or what `kind` is the counterpart of, whose backbone is
-        the network of `backbone`, up to the stage that is shared.
+    state : ``state_dict()`` of a torchvision ``FasterRCNN`` or ``MaskRCNN`` whose backbone is the network of
+        `backbone`, up to the stage that is shared, with a feature pyramid or without.
     backbone : gives the structure; its own weights are replaced.
     classes : K names, "background" first.
-    settings : anchors, counts and thresholds that torchvision's model had; of a `MaskRCNN` `TORCHVISION_MASKS`.
-    kind : class of the model; `settings` must be of its kind.
+    settings : anchors, counts and thresholds that torchvision's model had: ``TORCHVISION``, ``TORCHVISION_FPN``,
+        ``TORCHVISION_MASKS`` or ``TORCHVISION_MASKS_FPN``, perhaps changed. Their class decides which model it will be.
 
     ValueError that names the first tensor in which the two differ.
     """
@@ -76,7 +89,7 @@ def from_torchvision(
     ours = {k: v for k, v in shared.state_dict().items() if not k.endswith(COUNTER)}
     _require_same_shapes([*body.items()], [*ours.items()])
     shared.load_state_dict(dict(zip(ours, body.values(), strict=True)), strict=False)
-    model = kind(shared, classes, replace(settings, frozen_stages=0))
+    model = KINDS[type(settings)](shared, classes, replace(settings, frozen_stages=0))
     layers = {k: v for k, v in state.items() if not k.startswith("backbone.")}
     own = {k: v for k, v in model.state_dict().items() if not k.startswith("backbone.")}
     if other := sorted(layers.keys() ^ own.keys()):

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from peers import Body, Draws, objects, picture
+from peers import OBJECTS, Body, Draws, picture
 from torch import nn
 from torchvision.models.detection import FasterRCNN as Peer
 from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -101,12 +101,6 @@ def test_detections_are_the_same(size, both):
 
 
 # ---- in training ----
-
-OBJECTS = (
-    objects([8.0, 6, 40, 44], [30.0, 20, 60, 62], [50.0, 4, 62, 20], labels=[1, 3, 2]),
-    objects([2.0, 10, 30, 60], labels=[4]),
-    objects(labels=[]),
-)
 
 
 @pytest.mark.parametrize("rois", [512, 32])

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from peers import Body, Draws, objects, picture
+from peers import OBJECTS, Body, Draws, discs, picture
 from torch import nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.mask_rcnn import MaskRCNN as Peer
@@ -53,33 +53,18 @@ def both():
     for layer, std in (spreads | {heads.mask_predictor.mask_fcn_logits: 0.02}).items():
         nn.init.normal_(layer.weight, std=std, generator=generator)
     peer, backbone = peer.double(), build_backbone("lite0").double()
-    return from_torchvision(peer.state_dict(), backbone, CLASSES, SETTINGS, MaskRCNN).double(), peer
-
-
-def discs(target, height, width):
-    """The target with an ellipse in each box as its mask."""
-    y, x = torch.arange(height)[:, None] + 0.5, torch.arange(width) + 0.5
-    masks = torch.zeros(len(target["boxes"]), height, width, dtype=torch.uint8)
-    for mask, (x1, y1, x2, y2) in zip(masks, target["boxes"].tolist(), strict=True):
-        mask[((2 * x - x1 - x2) / (x2 - x1)) ** 2 + ((2 * y - y1 - y2) / (y2 - y1)) ** 2 <= 1] = 1
-    return target | {"masks": masks}
-
-
-OBJECTS = (
-    objects([8.0, 6, 40, 44], [30.0, 20, 60, 62], [50.0, 4, 62, 20], labels=[1, 3, 2]),
-    objects([2.0, 10, 30, 60], labels=[4]),
-    objects(labels=[]),
-)
+    return from_torchvision(peer.state_dict(), backbone, CLASSES, SETTINGS).double(), peer
 
 
 def test_the_numbers_are_torchvisions_defaults():
     """Those of the mask branch, which has its layers; the others are Faster R-CNN's."""
     settings = replace(SETTINGS, mask=TORCHVISION_MASKS.mask)
-    ours = from_torchvision(torchvisions().state_dict(), build_backbone("lite0"), CLASSES, settings, MaskRCNN)
+    ours = from_torchvision(torchvisions().state_dict(), build_backbone("lite0"), CLASSES, settings)
+    assert type(ours) is MaskRCNN
     assert ours.settings.mask == TORCHVISION_MASKS.mask == MaskHeadSettings(width=256)
     assert ours.settings.heads == TORCHVISION.heads
     with pytest.raises(ValueError, match="mask_branch"):
-        from_torchvision(torchvisions().state_dict(), build_backbone("lite0"), CLASSES, SETTINGS, MaskRCNN)
+        from_torchvision(torchvisions().state_dict(), build_backbone("lite0"), CLASSES, SETTINGS)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (64, 96), (96, 64), (64, 160), (32, 48)])
