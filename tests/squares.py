@@ -45,3 +45,16 @@ class CutSquares(Squares):
             mask[y:y2, x:x2] = 0
             image[:, y:y2, x:x2] = 0.45
         return image, target | {"masks": masks}
+
+
+class CornerSquares(Squares):
+    """The squares with three keypoints: upper left corner, upper right corner, middle. Blue squares have none."""
+
+    keypoint_flip = (1, 0, 2)
+
+    def __getitem__(self, index):
+        image, target = super().__getitem__(index)
+        x1, y1, x2, y2 = target["boxes"][0].tolist()
+        points = torch.zeros(2, 3, 3)
+        points[0] = torch.tensor([[x1, y1, 2], [x2, y1, 2], [(x1 + x2) / 2, (y1 + y2) / 2, 2]])
+        return image, target | {"keypoints": points}

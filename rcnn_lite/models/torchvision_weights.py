@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 
 from torch import Tensor
 
+from rcnn_lite.heads.keypoint_head import KeypointHeadSettings
 from rcnn_lite.heads.mask_head import MaskHeadSettings
 from rcnn_lite.heads.roi_heads import RoIHeadSettings
 from rcnn_lite.models.backbone import Backbone
@@ -20,14 +21,21 @@ from rcnn_lite.models.fpn_rcnn import (
     MaskRCNNFPNSettings,
     PyramidSettings,
 )
+from rcnn_lite.models.keypoint_rcnn import (
+    KeypointRCNN,
+    KeypointRCNNFPN,
+    KeypointRCNNFPNSettings,
+    KeypointRCNNSettings,
+)
 from rcnn_lite.models.mask_rcnn import MaskRCNN, MaskRCNNSettings
 from rcnn_lite.proposals.rpn import ProposalCounts, RPNSettings
 
-KINDS = {kind.Settings: kind for kind in (FasterRCNN, FasterRCNNFPN, MaskRCNN, MaskRCNNFPN)}
-OURS = {
+KINDS = (FasterRCNN, FasterRCNNFPN, MaskRCNN, MaskRCNNFPN, KeypointRCNN, KeypointRCNNFPN)
+OURS = {  # where torchvision's layers hang, and ours
     "backbone.fpn.": "pyramid.",
     "roi_heads.mask_": "mask_branch.mask_",
-}  # where torchvision's layers hang, and ours
+    "roi_heads.keypoint_": "keypoint_branch.keypoint_",
+}
 COUNTER = "num_batches_tracked"  # of batch normalisation: how often it was renewed, of no use here
 
 # Where torchvision differs from the paper: anchors lie at the cells' corners and count beyond the border; smooth L1 has
@@ -61,6 +69,10 @@ def extended(settings: FasterRCNNSettings, kind: type, **more):
 PYRAMID = {"stride": 32, "pyramid": PyramidSettings(width=256, canonical=224.0)}
 TORCHVISION_FPN = extended(TORCHVISION, FasterRCNNFPNSettings, **PYRAMID)
 TORCHVISION_MASKS = extended(TORCHVISION, MaskRCNNSettings, mask=MaskHeadSettings(width=256), aligned_masks=False)
+TORCHVISION_KEYPOINTS = extended(
+    TORCHVISION, KeypointRCNNSettings, keypoint=KeypointHeadSettings(convolutions=8, width=512), shrink=True
+)
+TORCHVISION_KEYPOINTS_FPN = extended(TORCHVISION_KEYPOINTS, KeypointRCNNFPNSettings, **PYRAMID)
 TORCHVISION_MASKS_FPN = extended(TORCHVISION_MASKS, MaskRCNNFPNSettings, **PYRAMID)
 
 
@@ -74,12 +86,12 @@ def from_torchvision(
 
     Parameters
     ----------
-    state : ``state_dict()`` of a torchvision ``FasterRCNN`` or ``MaskRCNN`` whose backbone is the network of
-        `backbone`, up to the stage that is shared, with a feature pyramid or without.
+    state : ``state_dict()`` of a torchvision ``FasterRCNN``, ``MaskRCNN`` or ``KeypointRCNN`` whose backbone is
+        the network of `backbone`, up to the stage that is shared, with a feature pyramid or without.
     backbone : gives the structure; its own weights are replaced.
     classes : K names, "background" first.
-    settings : anchors, counts and thresholds that torchvision's model had: ``TORCHVISION``, ``TORCHVISION_FPN``,
-        ``TORCHVISION_MASKS`` or ``TORCHVISION_MASKS_FPN``, perhaps changed. Their class decides which model it will be.
+    settings : anchors, counts and thresholds that torchvision's model had: ``TORCHVISION``, ``TORCHVISION_MASKS`` or
+        ``TORCHVISION_KEYPOINTS``, with ``_FPN`` or without, perhaps changed. Their class decides what it will be.
 
     ValueError that names the first tensor in which the two differ.
     """
@@ -89,7 +101,8 @@ def from_torchvision(
     ours = {k: v for k, v in shared.state_dict().items() if not k.endswith(COUNTER)}
     _require_same_shapes([*body.items()], [*ours.items()])
     shared.load_state_dict(dict(zip(ours, body.values(), strict=True)), strict=False)
-    model = KINDS[type(settings)](shared, classes, replace(settings, frozen_stages=0))
+    kind = {kind.Settings: kind for kind in KINDS}[type(settings)]
+    model = kind(shared, classes, replace(settings, frozen_stages=0))
     layers = {k: v for k, v in state.items() if not k.startswith("backbone.")}
     own = {k: v for k, v in model.state_dict().items() if not k.startswith("backbone.")}
     if other := sorted(layers.keys() ^ own.keys()):
