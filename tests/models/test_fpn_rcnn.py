@@ -80,6 +80,18 @@ def test_with_lite0_the_levels_are_those_of_the_paper():
 
 
 @KINDS
+def test_a_generator_decides_all_weights(kind):
+    models = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        models.append(kind(TwoScales(), CLASSES, SMALL[kind], torch.Generator().manual_seed(0)))
+    ours, theirs = (
+        {name: p for name, p in model.named_parameters() if not name.startswith("backbone.")} for model in models
+    )
+    torch.testing.assert_close(ours, theirs, atol=0, rtol=0)
+
+
+@KINDS
 def test_a_region_is_pooled_from_the_level_of_its_size(kind, generator):
     """At stride 4 below 30 pixels, half the canonical size above level 3's; at stride 8 from there on."""
     model = livelier(small_model(kind), generator)

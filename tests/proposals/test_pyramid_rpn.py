@@ -1,5 +1,7 @@
 """The RPN of many levels: their anchors, one head for all, losses over all of them, NMS within each."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -51,12 +53,14 @@ def test_an_object_has_its_best_anchor_on_one_level(rpn, levels):
     assert not found.deltas.any()
 
 
-def test_losses_are_those_of_all_anchors_together(rpn, levels):
+def test_losses_are_those_of_all_anchors_together(levels, generator):
+    ratios = (1.0, 2.0, 4.0)
+    rpn = PyramidRPN(3, (4, 8), replace(SETTINGS, aspect_ratios=ratios), generator)
     target = {"boxes": torch.tensor([[4.0, 1, 20, 15], [8.0, 4, 16, 12]]), "labels": torch.tensor([1, 1])}
     predictions = [rpn(levels), rpn([level.flip(3) for level in levels])]
     found = rpn.losses(predictions, [SIZE] * 2, [target] * 2, torch.Generator().manual_seed(1))
     flat = [RPNPredictions(*map(torch.cat, zip(*one, strict=True))) for one in predictions]
-    one_map = RegionProposalNetwork(3, 4, RPNSettings(anchor_sizes=(1.0,), aspect_ratios=(1.0, 4.0)))  # two a place too
+    one_map = RegionProposalNetwork(3, 4, RPNSettings(anchor_sizes=(1.0,), aspect_ratios=ratios))  # three a place too
     expected = one_map.losses(flat, [SIZE] * 2, [target] * 2, torch.Generator().manual_seed(1))
     torch.testing.assert_close(found, expected)
     assert float(found["rpn_box_regression"].detach()) > 0
