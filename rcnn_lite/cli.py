@@ -17,6 +17,11 @@ MODELS = (
     "rpn",
     "faster_rcnn",
     "faster_rcnn_alternating",
+    "faster_rcnn_fpn",
+    "mask_rcnn",
+    "mask_rcnn_fpn",
+    "keypoint_rcnn",
+    "keypoint_rcnn_fpn",
     "hog",
     "regression",
 )
@@ -66,7 +71,7 @@ def _add_train(commands) -> None:
         "train",
         help="train a detector",
         description="Train a detector and measure it on the test split. The stages of rcnn and sppnet that RUN already "
-        "holds are not repeated, fast_rcnn, rpn, faster_rcnn go on where they last saved their state, so an "
+        "holds are not repeated, fast_rcnn and all later ones go on where they last saved their state, so an "
         "interrupted training goes on when the same command is given again; hog and regression start anew.",
     )
     train.add_argument("--model", choices=MODELS, required=True, help="which detector")

@@ -1,4 +1,4 @@
-"""A small data set for tests of whole trainings: coloured squares on grey noise."""
+"""Small data sets for tests of whole trainings: coloured squares on grey noise."""
 
 import numpy as np
 import torch
@@ -31,3 +31,30 @@ class Squares:
             image[:, y : y + side, x : x + side] = colour[:, None, None]
             boxes.append([x, y, x + side, y + side])
         return image, {"boxes": torch.tensor(boxes, dtype=torch.float32), "labels": torch.tensor([1, 2])}
+
+
+class CutSquares(Squares):
+    """The squares without their lower right quarters, so that a mask is not its box; with masks."""
+
+    def __getitem__(self, index):
+        image, target = super().__getitem__(index)
+        masks = torch.zeros(2, 48, 64, dtype=torch.uint8)
+        for mask, (x1, y1, x2, y2) in zip(masks, target["boxes"].int().tolist(), strict=True):
+            x, y = (x1 + x2) // 2, (y1 + y2) // 2
+            mask[y1:y2, x1:x2] = 1
+            mask[y:y2, x:x2] = 0
+            image[:, y:y2, x:x2] = 0.45
+        return image, target | {"masks": masks}
+
+
+class CornerSquares(Squares):
+    """The squares with three keypoints: upper left corner, upper right corner, middle. Blue squares have none."""
+
+    keypoint_flip = (1, 0, 2)
+
+    def __getitem__(self, index):
+        image, target = super().__getitem__(index)
+        x1, y1, x2, y2 = target["boxes"][0].tolist()
+        points = torch.zeros(2, 3, 3)
+        points[0] = torch.tensor([[x1, y1, 2], [x2, y1, 2], [(x1 + x2) / 2, (y1 + y2) / 2, 2]])
+        return image, target | {"keypoints": points}

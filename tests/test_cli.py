@@ -76,6 +76,8 @@ class FakeScenes:
 
     classes = ("background", "square", "never seen")
 
+    keypoint_flip = (0, 1)
+
     def __init__(self, split, n=None, seed=0):
         if split not in ("train", "test"):
             raise ValueError(f"split must be one of train, test; got {split!r}")
@@ -88,7 +90,9 @@ class FakeScenes:
         image = torch.full((3, 48, 48), 0.4)
         image[:, 8:32, 4 + index : 28 + index] = 0.9
         box = torch.tensor([[4.0 + index, 8.0, 28.0 + index, 32.0]])
-        return image, {"boxes": box, "labels": torch.tensor([1])}
+        points = torch.tensor([[[16.0 + index, 20.0, 2.0], [16.0 + index, 8.0, 1.0]]])  # its middle, that of its top
+        masks = (image[:1] > 0.5).to(torch.uint8)
+        return image, {"boxes": box, "labels": torch.tensor([1]), "masks": masks, "keypoints": points}
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +127,10 @@ def test_train_evaluate_and_resume(tmp_path, capsys):
     assert "holds a run that differs in settings" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "refused"), [("sppnet", "size"), ("fast_rcnn", "layer")])
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [("sppnet", "size"), ("fast_rcnn", "layer"), ("mask_rcnn", "size"), ("keypoint_rcnn_fpn", "layer")],
+)
 def test_models_of_one_map_train_resume_evaluate_and_detect(name, refused, tmp_path, pictures, capsys):
     run = tmp_path / "run"
     command = ["train", "--model", name, "--out", str(run), "--images", "3", "--test-images", "2", "--finetune", "3"]

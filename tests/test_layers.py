@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1] / "rcnn_lite"
 LAYERS = (
     {"paths", "cache", "images", "boxes", "kernels"},
     {"nms", "matching", "losses", "regions", "proposals", "checkpoints"},
-    {"proposals.selective_search", "proposals.rpn", "heads"},
+    {"proposals.selective_search", "proposals.rpn", "proposals.pyramid_rpn", "heads"},
     {"models"},
 )
 SIDES = {"training", "evaluation", "plotting", "datasets"}  # import layers and each other, never models

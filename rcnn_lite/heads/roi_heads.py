@@ -41,14 +41,16 @@ class RoIHeadSettings:
 
 
 class RoISample(NamedTuple):
-    """The regions of one image that a training step looks at: r boxes (r, 4), labels (r,), deltas (r, 4), normalised.
+    """The regions of one image that a training step looks at: r boxes (r, 4), labels (r,), deltas (r, 4), normalised,
+    and objects (r,), which of the M objects each is a region of.
 
-    Positives come first. Deltas of background are zero; the loss does not look at them.
+    Positives come first. Deltas of background are zero; the loss does not look at them. Its object is -1.
     """
 
     boxes: Tensor
     labels: Tensor
     deltas: Tensor
+    objects: Tensor
 
 
 class RoIHeads(nn.Module):
@@ -77,16 +79,17 @@ class RoIHeads(nn.Module):
 
         Crowds are no objects. An image without objects has no region in [0.1, 0.5), so its sample is empty.
         """
-        single = ~target["iscrowd"].bool() if "iscrowd" in target else slice(None)
-        gt_boxes, gt_labels = target["boxes"][single], target["labels"][single]
+        single = ~target["iscrowd"].bool() if "iscrowd" in target else torch.ones_like(target["labels"], dtype=bool)
+        gt_boxes, gt_labels, gt_rows = target["boxes"][single], target["labels"][single], torch.nonzero(single)[:, 0]
         boxes, s = torch.cat((gt_boxes, proposals)), self.settings
         matched, sides = match_boxes(boxes, gt_boxes, s.positive_iou, s.background_iou)
         positives, negatives = sample_labels(sides, s.rois_per_image, s.positive_fraction, generator)
         rows = torch.cat((positives, negatives))
-        labels, deltas = torch.zeros_like(rows), boxes.new_zeros(len(rows), 4)
+        labels, deltas, objects = torch.zeros_like(rows), boxes.new_zeros(len(rows), 4), torch.full_like(rows, -1)
         labels[: len(positives)] = gt_labels[matched[positives]]
+        objects[: len(positives)] = gt_rows[matched[positives]]
         deltas[: len(positives)] = encode_boxes(gt_boxes[matched[positives]], boxes[positives]) / self.delta_std
-        return RoISample(boxes[rows], labels, deltas)
+        return RoISample(boxes[rows], labels, deltas, objects)
 
     def losses(self, pooled: Tensor, samples: list[RoISample]) -> dict[str, Tensor]:
         """The multi-task loss of a batch, equation 1: pooled (R, C, bins, bins), the samples one after another."""

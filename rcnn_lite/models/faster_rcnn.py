@@ -13,12 +13,13 @@ Notation: p proposals of an image, R RoIs of a batch, C channels of the map, K c
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
 from rcnn_lite.boxes import clip_boxes, remove_small_boxes
-from rcnn_lite.heads.roi_heads import RoIHeads, RoIHeadSettings
+from rcnn_lite.heads.roi_heads import RoIHeads, RoIHeadSettings, RoISample
 from rcnn_lite.images import resize
 from rcnn_lite.models.backbone import Backbone
 from rcnn_lite.models.shared_map import SharedMapDetector, require_same_length
@@ -42,8 +43,17 @@ class FasterRCNNSettings:
     heads: RoIHeadSettings = field(default_factory=RoIHeadSettings)
 
 
+class Drawn(NamedTuple):
+    """What is known of one picture of a training step when its second stage begins."""
+
+    features: Tensor  # (1, C, h, w)
+    size: tuple[int, int]  # of the picture
+    target: dict[str, Tensor]  # the objects that can be seen, in the picture's pixels
+    sample: RoISample  # the regions that are looked at
+
+
 class FasterRCNN(SharedMapDetector):
-    """Faster R-CNN: a backbone, K class names with "background" first, and settings.
+    """Faster R-CNN: a backbone, K class names with "background" first, and settings, by default `Settings` as they are.
 
     RPN and heads start at random, drawn from `generator`; `faster_rcnn_training` trains all at once,
     `alternating_training` in the paper's four steps. ValueError for a pooling of another name.
@@ -55,15 +65,25 @@ class FasterRCNN(SharedMapDetector):
         self,
         backbone: Backbone,
         classes: tuple[str, ...],
-        settings: FasterRCNNSettings = FasterRCNNSettings(),
+        settings: FasterRCNNSettings | None = None,
         generator: Generator | None = None,
     ):
+        settings = settings or self.Settings()
         super().__init__(backbone, classes, settings)
         if settings.pooling not in POOLINGS:
             raise ValueError(f"unknown pooling {settings.pooling!r}: choose one of {', '.join(POOLINGS)}")
-        channels, stride = self.backbone.channels[-1], self.backbone.strides[-1]
-        self.rpn = RegionProposalNetwork(channels, stride, settings.rpn, generator).to(self.device)
-        self.roi_heads = RoIHeads(channels, len(classes), settings.heads, generator).to(self.device)
+        self.build(generator)
+        self.to(self.device)
+
+    def build(self, generator: Generator | None) -> None:
+        """What stands on the backbone, drawn in this order; a subclass adds its own."""
+        self.add_rpn(generator)
+        self.roi_heads = RoIHeads(self.channels, len(self.classes), self.settings.heads, generator)
+
+    def add_rpn(self, generator: Generator | None) -> None:
+        """The network that proposes regions, on the map that they are pooled from."""
+        stride = self.backbone.strides[-1]
+        self.rpn = RegionProposalNetwork(self.channels, stride, self.settings.rpn, generator)
 
     def losses(
         self, images: list[Tensor], targets: list[dict], generator: Generator | None = None
@@ -81,12 +101,17 @@ class FasterRCNN(SharedMapDetector):
         maps = self.maps(pictures)
         predictions = [self.rpn(features) for features in maps]
         losses = self.rpn.losses(predictions, sizes, seen, generator)
-        samples, pooled = [], []
+        drawn = []
         for features, predicted, size, target in zip(maps, predictions, sizes, seen, strict=True):
             proposals, _ = self.rpn.propose(predicted, size, self.settings.rpn.training)
-            samples.append(self.roi_heads.sample(proposals, target, generator))
-            pooled.append(self.pool(features, samples[-1].boxes))
-        return losses | self.roi_heads.losses(torch.cat(pooled), samples)
+            sample = self.roi_heads.sample(proposals, target, generator)
+            drawn.append(Drawn(features, size, target, sample))
+        return losses | self.region_losses(drawn)
+
+    def region_losses(self, drawn: list[Drawn]) -> dict[str, Tensor]:
+        """The losses of the second stage: {"classification", "box_regression"}; a subclass adds its own."""
+        pooled = torch.cat([self.pool(one.features, one.sample.boxes) for one in drawn])
+        return self.roi_heads.losses(pooled, [one.sample for one in drawn])
 
     @torch.inference_mode()
     def detect(self, images: list[Tensor], proposals: list[Tensor] | None = None) -> list[dict[str, Tensor]]:
@@ -120,6 +145,12 @@ class FasterRCNN(SharedMapDetector):
             logits, deltas = self.roi_heads(pooled)  # (p, K), (p, K, 4)
         with self.watch("NMS"):
             found = self.roi_heads.decide(logits, deltas, boxes, size)
+        return self.describe(found, features, size, image_size)
+
+    def describe(
+        self, found: dict[str, Tensor], features: Tensor, size: tuple[int, int], image_size: tuple[int, int]
+    ) -> dict[str, Tensor]:
+        """What was found in a picture (h, w), in the pixels of the image (H, W); a subclass has more to say of it."""
         return found | {"boxes": scale_boxes(found["boxes"], size, image_size)}
 
     @torch.inference_mode()
@@ -130,10 +161,13 @@ class FasterRCNN(SharedMapDetector):
         boxes, scores = self.rpn.propose(self.rpn(self.features(picture)), size, self.settings.rpn.testing)
         return scale_boxes(boxes, size, tuple(image.shape[1:])), scores
 
-    def pool(self, features: Tensor, boxes: Tensor) -> Tensor:
-        """RoI features of boxes (n, 4) of the picture whose map is (1, C, h, w): (n, C, bins, bins)."""
+    def pool(self, features: Tensor, boxes: Tensor, bins: int | None = None) -> Tensor:
+        """RoI features of boxes (n, 4) of the picture whose map is (1, C, h, w): (n, C, bins, bins).
+
+        `bins` is ``settings.heads.bins`` by default.
+        """
         pooling, stride = POOLINGS[self.settings.pooling], self.backbone.strides[-1]
-        return pooling(features, boxes_to_rois([boxes]), self.settings.heads.bins, 1 / stride)
+        return pooling(features, boxes_to_rois([boxes]), bins or self.settings.heads.bins, 1 / stride)
 
     def usable(self, proposals: Tensor, size: tuple[int, int]) -> Tensor:
         """Boxes that came from elsewhere, as those of the RPN are: inside the picture and not too small."""

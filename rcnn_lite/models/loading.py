@@ -5,7 +5,10 @@ from pathlib import Path
 from rcnn_lite.checkpoints import checkpoint_path, load_checkpoint
 from rcnn_lite.models.fast_rcnn import FastRCNN
 from rcnn_lite.models.faster_rcnn import FasterRCNN
+from rcnn_lite.models.fpn_rcnn import FasterRCNNFPN, MaskRCNNFPN
 from rcnn_lite.models.hog_detector import HOGDetector
+from rcnn_lite.models.keypoint_rcnn import KeypointRCNN, KeypointRCNNFPN
+from rcnn_lite.models.mask_rcnn import MaskRCNN
 from rcnn_lite.models.rcnn import RCNN
 from rcnn_lite.models.regression_only import RegressionOnly
 from rcnn_lite.models.rpn_detector import RPNDetector
@@ -17,6 +20,11 @@ MODELS = {
     "fast_rcnn": FastRCNN,
     "rpn": RPNDetector,
     "faster_rcnn": FasterRCNN,
+    "faster_rcnn_fpn": FasterRCNNFPN,
+    "mask_rcnn": MaskRCNN,
+    "mask_rcnn_fpn": MaskRCNNFPN,
+    "keypoint_rcnn": KeypointRCNN,
+    "keypoint_rcnn_fpn": KeypointRCNNFPN,
     "hog": HOGDetector,
     "regression": RegressionOnly,
 }

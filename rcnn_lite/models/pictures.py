@@ -2,10 +2,12 @@
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+import torch.nn.functional as F
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 from torch import Tensor
 
 from rcnn_lite.images import image_to_tensor, resize
+from rcnn_lite.regions.scales import scale_points
 
 RED = "#e41a1c"  # the colour of detections in all figures
 
@@ -13,8 +15,9 @@ RED = "#e41a1c"  # the colour of detections in all figures
 def detect_in_picture(model, image: np.ndarray, short_side: int = 256) -> dict[str, Tensor]:
     """Detections of a model in a uint8 picture (H, W, 3), in the picture's own pixels, on the CPU.
 
-    A picture whose shorter side is above `short_side` is shrunk to that (with smoothing) before, and the boxes are
-    enlarged after: a detector finds objects of the sizes that it was trained on.
+    A picture whose shorter side is above `short_side` is shrunk to that (with smoothing) before, and what was found is
+    enlarged after: a detector finds objects of the sizes that it was trained on. Masks (M, 1, H, W) come back as bool,
+    cut at one half.
     """
     pixels = image_to_tensor(image)
     height, width = pixels.shape[1:]
@@ -23,7 +26,19 @@ def detect_in_picture(model, image: np.ndarray, short_side: int = 256) -> dict[s
     (found,) = model.detect([pixels.to(model.device)])
     found = {key: value.cpu() for key, value in found.items()}
     stretch = torch.tensor([width / pixels.shape[2], height / pixels.shape[1]]).repeat(2)  # x, y, x, y
+    if "masks" in found:
+        found["masks"] = _enlarge(found["masks"], (height, width))
+    if "keypoints" in found:
+        found["keypoints"] = scale_points(found["keypoints"], tuple(pixels.shape[1:]), (height, width))
     return found | {"boxes": found["boxes"] * stretch}
+
+
+def _enlarge(masks: Tensor, size: tuple[int, int]) -> Tensor:
+    """Masks (M, 1, h, w) in [0, 1] at another size, cut at one half: (M, 1, H, W) bool, one at a time."""
+    cut = torch.zeros(len(masks), 1, *size, dtype=torch.bool)
+    for mask, enlarged in zip(masks, cut, strict=True):
+        enlarged[:] = F.interpolate(mask[None], size, mode="bilinear")[0] > 0.5
+    return cut
 
 
 def coco_results(found: dict[str, Tensor], image_id: int, file_name: str) -> list[dict]:
@@ -48,14 +63,25 @@ def coco_results(found: dict[str, Tensor], image_id: int, file_name: str) -> lis
 def draw_on_picture(
     image: np.ndarray, found: dict[str, Tensor], classes: tuple[str, ...], min_score: float
 ) -> Image.Image:
-    """The picture with a box, name and score for each detection of at least `min_score`, the best on top."""
+    """The picture with a box, name and score for each detection of at least `min_score`, the best on top.
+
+    Where there are masks (M, 1, H, W), bool, they are tinted; keypoints are dots.
+    """
+    shown = torch.nonzero(found["scores"] >= min_score).flatten().tolist()
+    if "masks" in found and shown:
+        inside = found["masks"][shown, 0].any(dim=0).numpy()  # (H, W)
+        image = np.where(inside[..., None], 0.6 * image + 0.4 * np.array(ImageColor.getrgb(RED)), image).astype(
+            np.uint8
+        )
     picture = Image.fromarray(image)
     pen, unit = ImageDraw.Draw(picture), max(1, round(min(picture.size) / 250))  # line width grows with the picture
     font = ImageFont.load_default(11 * unit)
-    shown = torch.nonzero(found["scores"] >= min_score).flatten().tolist()
     for i in reversed(shown):
         x1, y1, x2, y2 = found["boxes"][i].tolist()
         pen.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=RED, width=unit)
+        for x, y, _ in found["keypoints"][i].tolist() if "keypoints" in found else ():
+            if (x, y) != (0, 0):  # a class without keypoints has zeros
+                pen.ellipse((x - 2 * unit, y - 2 * unit, x + 2 * unit, y + 2 * unit), fill="white", outline=RED)
         text = f"{classes[int(found['labels'][i])]} {float(found['scores'][i]):.2f}"
         pen.rectangle(pen.textbbox((x1 + unit, y1 + unit), text, font=font), fill=RED)
         pen.text((x1 + unit, y1 + unit), text, fill="white", font=font)

@@ -90,8 +90,51 @@ def train_faster_rcnn(data, order: Order) -> tuple[nn.Module, dict]:
     return _train_jointly(FasterRCNN, data.classes, data, order)
 
 
-def _train_jointly(kind: type, classes: tuple[str, ...], data, order: Order) -> tuple[nn.Module, dict]:
-    """What is returned has 8 bits a weight, as its checkpoint will."""
+def train_faster_rcnn_fpn(data, order: Order) -> tuple[nn.Module, dict]:
+    """Faster R-CNN on a feature pyramid: see `faster_rcnn_training`."""
+    from rcnn_lite.models.fpn_rcnn import FasterRCNNFPN
+
+    return _train_jointly(FasterRCNNFPN, data.classes, data, order)
+
+
+def train_mask_rcnn(data, order: Order) -> tuple[nn.Module, dict]:
+    """Mask R-CNN on the map of Faster R-CNN: see `faster_rcnn_training`."""
+    from rcnn_lite.models.mask_rcnn import MaskRCNN
+
+    return _train_jointly(MaskRCNN, data.classes, data, order)
+
+
+def train_mask_rcnn_fpn(data, order: Order) -> tuple[nn.Module, dict]:
+    """Mask R-CNN on a feature pyramid: see `faster_rcnn_training`."""
+    from rcnn_lite.models.fpn_rcnn import MaskRCNNFPN
+
+    return _train_jointly(MaskRCNNFPN, data.classes, data, order)
+
+
+def train_keypoint_rcnn(data, order: Order) -> tuple[nn.Module, dict]:
+    """Keypoints on the map of Faster R-CNN: see `faster_rcnn_training`."""
+    from rcnn_lite.models.keypoint_rcnn import KeypointRCNN
+
+    return _train_jointly(KeypointRCNN, data.classes, data, order, **_keypoints(data))
+
+
+def train_keypoint_rcnn_fpn(data, order: Order) -> tuple[nn.Module, dict]:
+    """Keypoints on a feature pyramid: see `faster_rcnn_training`."""
+    from rcnn_lite.models.keypoint_rcnn import KeypointRCNNFPN
+
+    return _train_jointly(KeypointRCNNFPN, data.classes, data, order, **_keypoints(data))
+
+
+def _keypoints(data) -> dict:
+    """How many keypoints the objects of a data set have, and which classes have any."""
+    targets = [data[i][1] for i in range(len(data))]
+    annotated = [t["labels"][(t["keypoints"][..., 2] > 0).any(dim=1)].tolist() for t in targets]
+    counts = {t["keypoints"].shape[1] for t in targets}
+    return {"num_keypoints": max(counts), "keypoint_labels": tuple(sorted(set(sum(annotated, []))))}
+
+
+def _train_jointly(kind: type, classes: tuple[str, ...], data, order: Order, **chosen) -> tuple[nn.Module, dict]:
+    """Train a `kind` with these settings `chosen`. What is returned has 8 bits a weight, as its checkpoint will."""
     from torch import Generator
 
     from rcnn_lite.models.backbone import build_backbone
@@ -99,9 +142,10 @@ def _train_jointly(kind: type, classes: tuple[str, ...], data, order: Order) -> 
 
     _refuse(order, kind.model, "size", "layer")
     backbone = build_backbone(order.backbone).to(order.device)
-    model = kind(backbone, classes, _proposing(order), Generator().manual_seed(order.seed))
-    settings = FasterRCNNTraining(seed=order.seed)
-    history = train(model, data, order.folder, replace(settings, fit=shortened(settings.fit, order)))
+    settings = _proposing(order, replace(kind.Settings(), **chosen))
+    model = kind(backbone, classes, settings, Generator().manual_seed(order.seed))
+    plan = FasterRCNNTraining(seed=order.seed)
+    history = train(model, data, order.folder, replace(plan, fit=shortened(plan.fit, order)))
     shipped = kind.from_checkpoint(*model.to_checkpoint(), backbone).to(order.device)
     return shipped, {"losses": summary(history)}
 
@@ -110,23 +154,20 @@ def train_faster_rcnn_alternating(data, order: Order) -> tuple[nn.Module, dict]:
     """Faster R-CNN in the paper's four steps: see `alternating_training`."""
     from rcnn_lite.models.alternating_training import AlternatingTraining, train
     from rcnn_lite.models.backbone import build_backbone
-    from rcnn_lite.models.faster_rcnn import FasterRCNN
+    from rcnn_lite.models.faster_rcnn import FasterRCNN, FasterRCNNSettings
 
     _refuse(order, "faster_rcnn_alternating", "size", "layer")
     backbone, histories = build_backbone(order.backbone).to(order.device), {}
     plan = AlternatingTraining(seed=order.seed)
     plan = replace(plan, whole=shortened(plan.whole, order), own_layers=shortened(plan.own_layers, order))
     report = lambda step, history: histories.update({f"step {step}": history})  # noqa: E731
-    model = train(backbone, data, order.folder, _proposing(order), plan, report)
+    model = train(backbone, data, order.folder, _proposing(order, FasterRCNNSettings()), plan, report)
     shipped = FasterRCNN.from_checkpoint(*model.to_checkpoint(), backbone).to(order.device)
     return shipped, {"losses": {step: summary(history) for step, history in histories.items()}}
 
 
-def _proposing(order: Order):
-    """Faster R-CNN's settings with the number of proposals that the user asked for."""
-    from rcnn_lite.models.faster_rcnn import FasterRCNNSettings
-
-    settings = FasterRCNNSettings()
+def _proposing(order: Order, settings):
+    """Settings of a detector with an RPN, with the number of proposals that the user asked for."""
     if not order.proposals:
         return settings
     testing = settings.rpn.testing._replace(after_nms=order.proposals)
@@ -185,6 +226,11 @@ RECIPES = {
     "rpn": train_rpn,
     "faster_rcnn": train_faster_rcnn,
     "faster_rcnn_alternating": train_faster_rcnn_alternating,
+    "faster_rcnn_fpn": train_faster_rcnn_fpn,
+    "mask_rcnn": train_mask_rcnn,
+    "mask_rcnn_fpn": train_mask_rcnn_fpn,
+    "keypoint_rcnn": train_keypoint_rcnn,
+    "keypoint_rcnn_fpn": train_keypoint_rcnn_fpn,
     "hog": train_hog,
     "regression": train_regression,
 }

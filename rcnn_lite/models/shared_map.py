@@ -47,15 +47,23 @@ class SharedMapDetector(nn.Module):
         """Where the model lives; images, targets and proposals are moved there."""
         return self.backbone.mean.device
 
+    @property
+    def channels(self) -> int:
+        """C: how many numbers a cell of the shared map has."""
+        return self.backbone.channels[-1]
+
     def maps(self, pictures: list[Tensor]) -> list[Tensor]:
         """The map of each picture (3, h, w), that all its regions share: (1, C, ~h / stride, ~w / stride).
 
         Pictures of one size go through the convolutions together, others by themselves: nothing is padded.
         """
         if len({picture.shape for picture in pictures}) == 1:
-            batch = torch.stack(pictures).contiguous(memory_format=torch.channels_last)
-            return list(self.backbone(batch)[-1].split(1))
+            return self.convolve(torch.stack(pictures).contiguous(memory_format=torch.channels_last))
         return [self.features(picture) for picture in pictures]
+
+    def convolve(self, batch: Tensor) -> list[Tensor]:
+        """`maps` of N pictures of one size: (N, 3, h, w) -> N times (1, C, ~h / stride, ~w / stride)."""
+        return list(self.backbone(batch)[-1].split(1))
 
     def features(self, picture: Tensor) -> Tensor:
         """`maps` of one picture: (3, h, w) -> (1, C, ~h / stride, ~w / stride)."""
@@ -70,15 +78,18 @@ class SharedMapDetector(nn.Module):
     def seen(self, target: dict, image_size: tuple[int, int], size: tuple[int, int]) -> dict[str, Tensor]:
         """A target's boxes and labels in the pixels of a picture of another size: objects as far as they can be seen.
 
-        Boxes are cut at the border. Objects outside, and crowds, which are none, are left out.
+        Boxes are cut at the border. Objects outside, and crowds, which are none, are left out: "rows" says which of the
+        target's objects remain.
         """
-        single = ~target["iscrowd"].bool() if "iscrowd" in target else slice(None)
-        boxes = target["boxes"][single].to(self.device)
+        labels = target["labels"].to(self.device)
+        crowd = target["iscrowd"].to(self.device).bool() if "iscrowd" in target else torch.zeros_like(labels).bool()
+        rows = torch.nonzero(~crowd).flatten()
+        boxes = target["boxes"].to(self.device)[rows]
         require_positive_area(boxes, "boxes")
         boxes = clip_boxes(boxes, image_size)
         inside = remove_small_boxes(boxes, MIN_SEEN)
-        boxes, labels = boxes[inside], target["labels"][single].to(self.device)[inside]
-        return {"boxes": scale_boxes(boxes, image_size, size), "labels": labels}
+        boxes, rows = boxes[inside], rows[inside]
+        return {"boxes": scale_boxes(boxes, image_size, size), "labels": labels[rows], "rows": rows}
 
     def to_checkpoint(self) -> tuple[dict[str, Tensor], dict]:
         """Tensors and description from which `from_checkpoint` makes the same model.

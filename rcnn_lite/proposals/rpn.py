@@ -107,19 +107,26 @@ class RegionProposalNetwork(nn.Module):
     ):
         super().__init__()
         self.stride, self.settings = stride, settings
-        cell_anchors = make_cell_anchors(settings.anchor_sizes, settings.aspect_ratios)  # (A, 4)
-        self.register_buffer("cell_anchors", cell_anchors, persistent=False)
-        self.head = RPNHead(channels, len(cell_anchors), generator)
+        self.register_buffer("cell_anchors", self.make_cell_anchors(), persistent=False)
+        self.head = RPNHead(channels, self.cell_anchors.shape[-2], generator)
+
+    def make_cell_anchors(self) -> Tensor:
+        """The anchors of one cell: every size with every aspect ratio, (A, 4)."""
+        return make_cell_anchors(self.settings.anchor_sizes, self.settings.aspect_ratios)
 
     def forward(self, features: Tensor) -> RPNPredictions:
         """The map of one image (1, C, h, w) -> logits (n,), deltas (n, 4), anchors (n, 4).
 
         ValueError for the maps of several images, and for a map without cells.
         """
+        return self.predict(features, self.cell_anchors, self.stride)
+
+    def predict(self, features: Tensor, cell_anchors: Tensor, stride: int) -> RPNPredictions:
+        """What the head says of the anchors (A, 4) around each cell of a map (1, C, h, w)."""
         if features.ndim != 4 or len(features) != 1 or 0 in features.shape:
             raise ValueError(f"features must be one map (1, C, h, w) of a cell or more, got {tuple(features.shape)}")
         logits, deltas = self.head(features)
-        anchors = shift_anchors(self.cell_anchors, features.shape[2:], self.stride, self.settings.anchor_offset)
+        anchors = shift_anchors(cell_anchors, features.shape[2:], stride, self.settings.anchor_offset)
         return RPNPredictions(logits[0], deltas[0], anchors)
 
     def assign(self, anchors: Tensor, image_size: tuple[int, int], target: dict[str, Tensor]) -> AnchorTargets:
@@ -177,7 +184,7 @@ class RegionProposalNetwork(nn.Module):
             labels.append(self.sample(found.labels, generator))
             wanted.append(found.deltas)
         logits, deltas, anchors = (torch.cat(values) for values in zip(*predictions, strict=True))
-        locations, s = len(anchors) // len(self.cell_anchors), self.settings
+        locations, s = len(anchors) // self.cell_anchors.shape[-2], self.settings
         return rpn_loss(logits, deltas, torch.cat(labels), torch.cat(wanted), locations, s.loss_weight, s.beta)
 
     @torch.no_grad()

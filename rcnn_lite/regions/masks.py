@@ -138,11 +138,17 @@ def whole_pixel_boxes(boxes: Tensor, size: int) -> Tensor:
     return torch.cat((low + cell, high - cell), dim=1)
 
 
-def require_masks(masks: Tensor, boxes: Tensor | None = None, image_size: tuple[int, int] | None = None) -> None:
+def require_masks(
+    masks: Tensor,
+    boxes: Tensor | None = None,
+    image_size: tuple[int, int] | None = None,
+    rows: Tensor | None = None,
+) -> None:
     """ValueError unless ``masks`` are those of objects: (N, H, W) uint8 or bool, of 0 and 1.
 
     With ``image_size``, each must be as large as the image (H, W). With ``boxes`` (N, 4), none may be empty, nor lie
-    for the most part outside its box: then somebody mixed up objects, x and y, or pictures.
+    for the most part outside its box: then somebody mixed up objects, x and y, or pictures. With ``rows`` this is asked
+    of these objects only: one outside the image has an empty mask.
     """
     if not isinstance(masks, Tensor) or masks.ndim != 3 or masks.dtype not in (torch.uint8, torch.bool):
         got = f"{masks.dtype} {tuple(masks.shape)}" if isinstance(masks, Tensor) else type(masks).__name__
@@ -159,7 +165,8 @@ def require_masks(masks: Tensor, boxes: Tensor | None = None, image_size: tuple[
     if boxes.shape != (len(masks), 4):
         raise ValueError(f"boxes must have shape (N, 4) with N = {len(masks)}, got {tuple(boxes.shape)}")
     corners = torch.cat((boxes[:, :2].floor(), boxes[:, 2:].ceil()), dim=1).clamp(min=0).long()  # (N, 4)
-    for index, (mask, (x1, y1, x2, y2)) in enumerate(zip(masks, corners.tolist(), strict=True)):
+    for index in range(len(masks)) if rows is None else rows.tolist():
+        (x1, y1, x2, y2), mask = corners[index].tolist(), masks[index]
         pixels, inside = int(mask.count_nonzero()), int(mask[y1:y2, x1:x2].count_nonzero())
         if pixels == 0:
             raise ValueError(f"masks[{index}] is empty: no pixel belongs to the object")

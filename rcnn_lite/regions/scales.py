@@ -25,6 +25,16 @@ def scale_boxes(boxes: Tensor, image_size: tuple[int, int], new_size: tuple[int,
     return boxes * factors.repeat(2)
 
 
+def scale_points(points: Tensor, image_size: tuple[int, int], new_size: tuple[int, int]) -> Tensor:
+    """Points (..., 3) of x, y and anything of a picture (H, W) in the pixels of its resized copy (h, w).
+
+    >>> import torch
+    >>> scale_points(torch.tensor([[10.0, 20.0, 2.0]]), (100, 100), (50, 200))
+    tensor([[20., 10.,  2.]])
+    """
+    return points * points.new_tensor([new_size[1] / image_size[1], new_size[0] / image_size[0], 1])
+
+
 def nearest_scale(boxes: Tensor, factors: Sequence[float], side: float) -> Tensor:
     """For each box (n, 4) the index (n,) of the factor at which its area comes nearest to ``side`` x ``side`` pixels.
 

@@ -111,3 +111,45 @@ def test_the_text_holds_the_numbers():
     text = describe(measure(HalfRight(), TwoPictures())[0])
     for part in ("2 images", "mAP 0.250 (VOC 2010), 0.273 (VOC 2007", "AP50 0.25", "cat 0.25", "3.00 = 3.000 CNN"):
         assert part in text
+
+
+class WithMasks(TwoPictures):
+    def __getitem__(self, index):
+        image, target = super().__getitem__(index)
+        side = 40 * (index + 1)
+        mask, points = torch.zeros(1, 100, 100, dtype=torch.uint8), torch.tensor([[[side / 2, side / 2, 2.0]]])
+        mask[:, :side, :side] = 1
+        return image, target | {"masks": mask, "keypoints": points}
+
+
+class MasksAndPoints:
+    """All boxes right; masks too, at 0.6 where they are and 0.4 elsewhere; of picture 1 half a mask. Points far off."""
+
+    classes = ("background", "cat")
+
+    def __init__(self):
+        self.watch = SimpleNamespace(seconds=defaultdict(float))
+
+    def detect(self, images):
+        index = int(images[0].mean())
+        side = 40 * (index + 1)
+        masks = torch.full((1, 1, 100, 100), 0.4)
+        masks[..., : side // (index + 1), :side] = 0.6
+        found = {"boxes": torch.tensor([[0.0, 0.0, side, side]]), "labels": torch.tensor([1])}
+        return [found | {"scores": torch.tensor([0.9]), "masks": masks, "keypoints": torch.full((1, 1, 3), 99.0)}]
+
+
+def test_masks_and_keypoints_are_measured_where_there_are_some():
+    """The half mask has an IoU of 1/2: right at the first of COCO's ten thresholds only."""
+    metrics, records = measure(MasksAndPoints(), WithMasks())
+    assert metrics["COCO"]["AP"] == 1
+    assert metrics["masks"]["AP50"] == 1
+    assert metrics["masks"]["AP75"] == pytest.approx(51 / 101, abs=1e-4)
+    assert metrics["keypoints"]["AP50"] == 0
+    assert set(records[0]) == {"boxes", "labels", "scores", "keypoints"}
+    lines = describe(metrics).split("\n")
+    assert lines[-3:-1] == [
+        f"COCO AP {metrics['masks']['AP']:.3f}, AP50 1.000, AP75 0.505 of masks",
+        "COCO AP 0.000, AP50 0.000, AP75 0.000 of keypoints",
+    ]
+    assert "masks" not in measure(HalfRight(), TwoPictures())[0]

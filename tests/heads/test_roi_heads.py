@@ -66,11 +66,13 @@ def test_the_draw_comes_from_the_generator():
 def test_no_objects_no_proposals_and_crowds(generator):
     heads = small_heads()
     nothing = target_of(labels=())
-    assert [len(values) for values in heads.sample(boxes_of(FAR, CLOSE), nothing, generator)] == [0, 0, 0]
+    assert [len(values) for values in heads.sample(boxes_of(FAR, CLOSE), nothing, generator)] == [0, 0, 0, 0]
     assert heads.sample(torch.empty(0, 4), target_of(OBJECT), generator).labels.tolist() == [3]
     assert len(heads.sample(torch.empty(0, 4), nothing, generator).boxes) == 0
     crowd = target_of(OBJECT, FAR, labels=(3, 1), iscrowd=torch.tensor([1, 0]))
-    assert heads.sample(boxes_of(CLOSE, FAR), crowd, generator).labels.tolist() == [1, 1]
+    beside = heads.sample(boxes_of(CLOSE, FAR), crowd, generator)
+    assert beside.labels.tolist() == [1, 1]
+    assert beside.objects.tolist() == [int(torch.nonzero(crowd["iscrowd"] == 0))] * 2  # of those of the target
 
 
 def test_an_object_without_area_is_named(generator):

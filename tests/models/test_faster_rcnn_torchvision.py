@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from peers import OBJECTS, Body, Draws, picture
 from torch import nn
 from torchvision.models.detection import FasterRCNN as Peer
 from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -23,17 +24,6 @@ CLASSES = ("background", "cat", "cup", "rocket", "coin")
 SIDE, LONG = 64, 160
 SETTINGS = replace(TORCHVISION, training_sides=(SIDE,), short_side=SIDE, long_side=LONG)
 SIZES = ((64, 64), (64, 96), (96, 64), (64, 160), (32, 48))  # the last is enlarged to 64 x 96
-
-
-class Body(nn.Module):
-    """The shared part of a backbone, as torchvision wants it: one map, and how many channels it has."""
-
-    def __init__(self, backbone):
-        super().__init__()
-        self.body, self.out_channels = backbone, backbone.channels[-1]
-
-    def forward(self, images):
-        return self.body(images)[-1]
 
 
 def torchvisions(generator, **changed):
@@ -61,16 +51,6 @@ def both():
     peer = torchvisions(generator).double()
     ours = from_torchvision(peer.state_dict(), build_backbone("lite0").double(), CLASSES, SETTINGS)
     return ours.double(), peer
-
-
-def picture(height, width, seed=0):
-    """Smooth and bright in places, so that the map differs from place to place."""
-    coarse = torch.rand(1, 3, 5, 7, generator=torch.Generator().manual_seed(seed))
-    return nn.functional.interpolate(coarse, (height, width), mode="bicubic")[0].clamp(0, 1).double()
-
-
-def objects(*rows, labels):
-    return {"boxes": torch.tensor(rows).reshape(-1, 4).double(), "labels": torch.tensor(labels).long()}
 
 
 def test_the_numbers_are_torchvisions_defaults(both):
@@ -121,44 +101,6 @@ def test_detections_are_the_same(size, both):
 
 
 # ---- in training ----
-
-OBJECTS = (
-    objects([8.0, 6, 40, 44], [30.0, 20, 60, 62], [50.0, 4, 62, 20], labels=[1, 3, 2]),
-    objects([2.0, 10, 30, 60], labels=[4]),
-    objects(labels=[]),
-)
-
-
-class Draws:
-    """What our model draws while its losses are computed, handed to torchvision's instead of its own samplers."""
-
-    def __init__(self, ours, monkeypatch):
-        self.anchors, self.regions = [], []
-        for part, kept in ((ours.rpn, self.anchors), (ours.roi_heads, self.regions)):
-            monkeypatch.setattr(part, "sample", self.remember(part.sample, kept))
-
-    @staticmethod
-    def remember(sample, kept):
-        return lambda *args: kept.append(sample(*args)) or kept[-1]
-
-    def give(self, peer, monkeypatch):
-        """Torchvision asks for masks of its anchors, and of its proposals, which it lists in another order."""
-        anchors = lambda labels: ([d == 1 for d in self.anchors], [d == 0 for d in self.anchors])  # noqa: E731
-        monkeypatch.setattr(peer.rpn, "fg_bg_sampler", anchors)
-        listed, add = [], peer.roi_heads.add_gt_proposals
-        monkeypatch.setattr(peer.roi_heads, "add_gt_proposals", lambda *args: listed.extend(add(*args)) or listed)
-
-        def regions(labels):
-            masks = []
-            for boxes, sample in zip(listed, self.regions, strict=True):
-                nearest = torch.cdist(sample.boxes, boxes, compute_mode="donot_use_mm_for_euclid_dist").min(dim=1)
-                assert nearest.values.max() < 1e-3
-                masks.append(torch.zeros(len(boxes), dtype=torch.bool).index_fill(0, nearest.indices, True))
-                assert masks[-1].sum() == len(sample.boxes)
-            pairs = list(zip(masks, labels, strict=True))
-            return [mask & (label > 0) for mask, label in pairs], [mask & (label == 0) for mask, label in pairs]
-
-        monkeypatch.setattr(peer.roi_heads, "fg_bg_sampler", regions)
 
 
 @pytest.mark.parametrize("rois", [512, 32])
