@@ -100,6 +100,17 @@ def _average(
     rows, columns = (output_size, output_size) if isinstance(output_size, int) else output_size
     y_weights = _axis_weights(start[:, 1], size[:, 1], rows, sampling_ratio, features.shape[2])  # (R, P, T) twice
     x_weights = _axis_weights(start[:, 0], size[:, 0], columns, sampling_ratio, features.shape[3])  # (R, Q, T) twice
+    return weighted_bins(features, image, y_weights, x_weights)
+
+
+def weighted_bins(
+    features: Tensor, image: Tensor, y_weights: tuple[Tensor, Tensor], x_weights: tuple[Tensor, Tensor]
+) -> Tensor:
+    """Weighted sums of cells of each RoI's image (R,), bin by bin: (R, C, P, Q).
+
+    `y_weights` are the cells that the bins of the rows read and their weights, (R, P, T) each, `x_weights` those of the
+    columns, (R, Q, T); a cell counts with the product of the two. Compiled on a CPU, two matrix products elsewhere.
+    """
     if features.device.type == "cpu":
         return _CompiledRoIAlign.apply(features, image, *y_weights, *x_weights)
     return _two_products(features, image, _dense(*y_weights, features.shape[2]), _dense(*x_weights, features.shape[3]))
