@@ -52,6 +52,39 @@ class AnyObject:
         return image, dict(target) | {"labels": torch.ones_like(target["labels"])}
 
 
+class OnlyClasses:
+    """A data set as if it were about some of its classes only: their objects, and the pictures that have any.
+
+    `labels` are theirs in the data set; here they are 1, 2, ... in this order. Whatever else has an entry for each
+    object (masks, keypoints, areas) is left out with it. ValueError for labels that the data set has not, background
+    among them.
+    """
+
+    def __init__(self, dataset, labels: Sequence[int]):
+        if unknown := [label for label in labels if not 0 < label < len(dataset.classes)]:
+            raise ValueError(f"label {unknown[0]} is none of an object: there are 1 to {len(dataset.classes) - 1}")
+        self.dataset, self.labels = dataset, torch.tensor(labels)
+        self.classes = (dataset.classes[0], *(dataset.classes[label] for label in labels))
+        self.images = [i for i in range(len(dataset)) if torch.isin(dataset[i][1]["labels"], self.labels).any()]
+        self.fingerprint = f"{getattr(dataset, 'fingerprint', '')} {' '.join(self.classes[1:])}"
+        self.keypoint_flip = getattr(dataset, "keypoint_flip", None)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, dict]:
+        """The picture and its target, which may be shorter."""
+        image, target = self.dataset[self.images[index]]
+        same = target["labels"][:, None] == self.labels  # (N, classes)
+        rows, numbers = torch.nonzero(same, as_tuple=True)
+        each = {key: value[rows] for key, value in target.items() if _one_for_each(value, len(same))}
+        return image, dict(target) | each | {"labels": numbers + 1}
+
+
+def _one_for_each(value, count: int) -> bool:
+    return isinstance(value, Tensor) and value.ndim > 0 and len(value) == count
+
+
 def _flip_keypoints(keypoints: Tensor, width: int, keypoint_flip: Sequence[int] | None) -> Tensor:
     """(N, K, 3) x y visibility: mirrored and renamed; points that are not there (visibility 0) stay all zero."""
     if keypoint_flip is None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from rcnn_lite.datasets.transforms import AnyObject
+from rcnn_lite.datasets.transforms import AnyObject, OnlyClasses
 from rcnn_lite.evaluation.coco import evaluate_coco
 from rcnn_lite.evaluation.inputs import MASK_THRESHOLD
 from rcnn_lite.evaluation.keypoints import evaluate_keypoints
@@ -20,10 +20,10 @@ def measure(model, data, keep: int = 50) -> tuple[dict, list[dict]]:
     A record holds the best `keep` detections of a picture and, of a model that is given its proposals, those that were
     looked at, in half precision where that is exact (whole pixels up to 2,048). Masks are cut at one half and not
     recorded. Metrics: mAP, AP of each class, COCO's twelve, seconds a picture of each stage; where masks or keypoints
-    are found, COCO's numbers for these too. A model whose one class is "object" is measured on objects of any class.
+    are found, COCO's numbers for these too. A model whose one class is "object" is measured on objects of any class,
+    one that knows some of the classes on these, in the pictures that have any.
     """
-    if tuple(model.classes) == AnyObject.classes:
-        data = AnyObject(data)
+    data = _as_known(data, tuple(model.classes))
     found, targets, records = [], [], []
     model.watch.seconds.clear()
     for i in tqdm(range(len(data)), desc="detecting", unit="image", disable=None):
@@ -49,6 +49,18 @@ def measure(model, data, keep: int = 50) -> tuple[dict, list[dict]]:
         "COCO": {name: _number(value) for name, value in coco.items()},
         "seconds": {stage: _number(total / len(data)) for stage, total in model.watch.seconds.items()},
     } | _more(found, targets), records
+
+
+def _as_known(data, classes: tuple[str, ...]):
+    """The data set as seen by a model that knows these classes. ValueError where it has nothing to look for."""
+    if classes == AnyObject.classes:
+        return AnyObject(data)
+    if not set(classes) < set(data.classes):
+        return data
+    few = OnlyClasses(data, [data.classes.index(name) for name in classes[1:]])
+    if len(few) == 0:
+        raise ValueError(f"no picture has an object of the classes {', '.join(classes[1:])}")
+    return few
 
 
 def _more(found: list[dict], targets: list[dict]) -> dict:

@@ -25,7 +25,7 @@ class KeypointHeadSettings:
 
     bins: int = 14  # regions are pooled to 14 x 14; "a relatively high resolution output" of m = 56 follows
     convolutions: int = 4  # 8
-    width: int = 128  # 512 channels
+    width: int = 64  # 512 channels
     loss_weight: float = 1.0
 
 

@@ -36,7 +36,7 @@ class MaskHeadSettings:
 
     bins: int = 14  # figure 4: regions are pooled to 14 x 14, so m = 28
     convolutions: int = 4  # figure 4, right: with a feature pyramid; 0 for C4, left, where stage 5 does their work
-    width: int = 128  # figure 4: 256 channels
+    width: int = 64  # figure 4: 256 channels
     numbers: int = 512  # table 2e: 1,024, between the layers of the MLP
     competing: bool = False  # table 2b: True for a softmax over the classes, instead of a sigmoid for each
     loss_weight: float = 1.0  # section 3: L = L_cls + L_box + L_mask

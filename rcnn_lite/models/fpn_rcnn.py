@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from torch import Generator, Tensor
 
+from rcnn_lite.heads.roi_heads import RoIHeadSettings
 from rcnn_lite.models.faster_rcnn import FasterRCNN, FasterRCNNSettings
 from rcnn_lite.models.fpn import FeaturePyramid, FPNSettings
 from rcnn_lite.models.mask_rcnn import MaskRCNN, MaskRCNNSettings
@@ -35,7 +36,7 @@ class PyramidSettings(FPNSettings):
     A region is pooled from level k0 + log2(sqrt(w h) / canonical) (equation 1; see `regions.levels`).
     """
 
-    width: int = 128  # section 3: 256
+    width: int = 64  # section 3: 256
     finest: int = 4  # section 3: stride of P2
     k0: float = 4.0  # section 4.2
     canonical: float = 112.0  # section 4.2: 224
@@ -53,6 +54,7 @@ class OnPyramidSettings:
         training=ProposalCounts(2000, 2000),  # code: before NMS of each level, after it of all
         testing=ProposalCounts(1000, 300),  # code: 1,000, of which Mask R-CNN with a pyramid uses all
     )
+    heads: RoIHeadSettings = RoIHeadSettings(width=256, score_threshold=0.05)  # section 4.2: 1,024
     pyramid: PyramidSettings = PyramidSettings()
 
 

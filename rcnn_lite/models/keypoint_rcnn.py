@@ -25,6 +25,7 @@ from rcnn_lite.heads.keypoint_head import (
     keypoint_loss,
     keypoint_targets,
 )
+from rcnn_lite.heads.roi_heads import RoIHeadSettings
 from rcnn_lite.models.faster_rcnn import Drawn, FasterRCNN, FasterRCNNSettings
 from rcnn_lite.models.fpn_rcnn import OnPyramid, OnPyramidSettings
 from rcnn_lite.regions.scales import scale_points
@@ -39,6 +40,7 @@ class KeypointRCNNSettings(FasterRCNNSettings):
     pooling: str = "roi_align"  # section 3
     num_keypoints: int = 17  # K; those of people in COCO
     keypoint_labels: tuple[int, ...] = ()  # classes that have keypoints; () for all
+    heads: RoIHeadSettings = field(default_factory=lambda: RoIHeadSettings(width=64))  # few classes are easier to tell
     keypoint: KeypointHeadSettings = field(default_factory=KeypointHeadSettings)
     shrink: bool = False  # True: maps finer than the pixels of their box are shrunk to these, as torchvision does
 

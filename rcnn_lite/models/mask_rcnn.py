@@ -23,6 +23,7 @@ import torch
 from torch import Generator, Tensor
 
 from rcnn_lite.heads.mask_head import MASK_HEADS, MaskHeadSettings, competing_mask_loss, own_masks
+from rcnn_lite.heads.roi_heads import RoIHeadSettings
 from rcnn_lite.losses import mask_loss
 from rcnn_lite.models.faster_rcnn import Drawn, FasterRCNN, FasterRCNNSettings
 from rcnn_lite.regions.masks import mask_targets, paste_masks, require_masks, whole_pixel_boxes
@@ -38,6 +39,7 @@ class MaskRCNNSettings(FasterRCNNSettings):
     pooling: str = "roi_align"  # section 3; another of `regions.poolings` to see what alignment is worth (table 2c)
     mask_head: str = "fcn"  # table 2e: or "mlp"
     mask: MaskHeadSettings = field(default_factory=MaskHeadSettings)
+    heads: RoIHeadSettings = RoIHeadSettings(score_threshold=0.05)  # code: 0.05; each detection costs a mask
     aligned_masks: bool = True  # False: targets half a pixel off, pasted into whole-pixel boxes, as torchvision does
 
 

@@ -112,25 +112,31 @@ def train_mask_rcnn_fpn(data, order: Order) -> tuple[nn.Module, dict]:
 
 
 def train_keypoint_rcnn(data, order: Order) -> tuple[nn.Module, dict]:
-    """Keypoints on the map of Faster R-CNN: see `faster_rcnn_training`."""
+    """Keypoints on the map of Faster R-CNN, of the classes that have any: see `faster_rcnn_training`."""
     from rcnn_lite.models.keypoint_rcnn import KeypointRCNN
 
-    return _train_jointly(KeypointRCNN, data.classes, data, order, **_keypoints(data))
+    return _train_keypoints(KeypointRCNN, data, order)
 
 
 def train_keypoint_rcnn_fpn(data, order: Order) -> tuple[nn.Module, dict]:
-    """Keypoints on a feature pyramid: see `faster_rcnn_training`."""
+    """Keypoints on a feature pyramid, of the classes that have any: see `faster_rcnn_training`."""
     from rcnn_lite.models.keypoint_rcnn import KeypointRCNNFPN
 
-    return _train_jointly(KeypointRCNNFPN, data.classes, data, order, **_keypoints(data))
+    return _train_keypoints(KeypointRCNNFPN, data, order)
 
 
-def _keypoints(data) -> dict:
-    """How many keypoints the objects of a data set have, and which classes have any."""
+def _train_keypoints(kind: type, data, order: Order) -> tuple[nn.Module, dict]:
+    """The same on the objects that have keypoints; a third of the batches, unless the user asks for another number."""
+    from rcnn_lite.datasets.transforms import OnlyClasses
+    from rcnn_lite.training import FitSettings
+
     targets = [data[i][1] for i in range(len(data))]
     annotated = [t["labels"][(t["keypoints"][..., 2] > 0).any(dim=1)].tolist() for t in targets]
-    counts = {t["keypoints"].shape[1] for t in targets}
-    return {"num_keypoints": max(counts), "keypoint_labels": tuple(sorted(set(sum(annotated, []))))}
+    if not (labels := sorted(set(sum(annotated, [])))):
+        raise ValueError("no object of the data set has keypoints")
+    order = replace(order, finetune=order.finetune or FitSettings().schedule.iterations // 3)
+    few = OnlyClasses(data, labels)
+    return _train_jointly(kind, few.classes, few, order, num_keypoints=max(t["keypoints"].shape[1] for t in targets))
 
 
 def _train_jointly(kind: type, classes: tuple[str, ...], data, order: Order, **chosen) -> tuple[nn.Module, dict]:

@@ -1,10 +1,10 @@
-"""A mirrored picture and what is known about it: by hand, twice is nothing, and on a scene with masks and keypoints."""
+"""A mirrored picture and what is known about it: by hand, twice is nothing, on a scene; some of the classes only."""
 
 import pytest
 import torch
 
 from rcnn_lite.datasets.scenes import Scenes
-from rcnn_lite.datasets.transforms import flip_horizontally
+from rcnn_lite.datasets.transforms import OnlyClasses, flip_horizontally
 
 
 def corner_picture():
@@ -58,3 +58,37 @@ def test_nothing_to_flip():
     target = {"boxes": torch.empty(0, 4), "labels": torch.empty(0, dtype=torch.int64)}
     _, mirrored, proposals = flip_horizontally(torch.zeros(3, 4, 4), target, torch.empty(0, 4))
     assert mirrored["boxes"].shape == proposals.shape == (0, 4)
+
+
+class FourPictures:
+    """Pictures with cats (2), dogs (1), nothing, and a dog between two cats."""
+
+    classes, fingerprint, keypoint_flip = ("background", "dog", "cat", "cow"), "four", (1, 0)
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        labels = torch.tensor([[2], [1], [], [2, 1, 2]][index], dtype=torch.int64)
+        places = torch.arange(len(labels)).float()
+        boxes = torch.stack((places, places, places + 2, places + 3), dim=1)
+        target = {"boxes": boxes, "labels": labels, "masks": torch.ones(len(labels), 4, 4) * places[:, None, None]}
+        return torch.full((3, 4, 4), float(index)), target | {"image_id": torch.tensor(index)}
+
+
+def test_only_classes_are_renamed_and_pictures_without_them_left_out():
+    cats = OnlyClasses(FourPictures(), [2])
+    assert (len(cats), cats.classes, cats.keypoint_flip) == (2, ("background", "cat"), (1, 0))
+    image, target = cats[1]
+    assert float(image[0, 0, 0]) == int(target["image_id"]) == 3
+    assert target["labels"].tolist() == [1, 1]
+    assert target["boxes"][:, 0].tolist() == [0, 2]  # not the dog's between them
+    assert target["masks"][:, 0, 0].tolist() == [0, 2]
+    both = OnlyClasses(FourPictures(), [2, 1])
+    assert both.classes == ("background", "cat", "dog")
+    assert [both[i][1]["labels"].tolist() for i in range(len(both))] == [[1], [2], [1, 2, 1]]
+    assert len(OnlyClasses(FourPictures(), [3])) == 0
+    assert len({cats.fingerprint, both.fingerprint, "four"}) == 3
+    for wrong in (0, 4, -1):
+        with pytest.raises(ValueError, match=f"label {wrong} is none of an object: there are 1 to 3"):
+            OnlyClasses(FourPictures(), [2, wrong])

@@ -93,6 +93,27 @@ def test_a_model_of_one_class_object_is_measured_on_objects_of_any_class():
     assert metrics["AP"] == {"object": 0.25}
 
 
+def test_a_model_of_some_classes_is_measured_on_these():
+    """Where the second picture's object is a dog, the model of cats is asked about the first alone, and right."""
+
+    class AlsoDogs(TwoPictures):
+        classes = ("background", "dog", "cat")
+
+        def __getitem__(self, index):
+            image, target = super().__getitem__(index)
+            return image, target | {"labels": torch.tensor([2 - index])}
+
+    metrics, _ = measure(HalfRight(), AlsoDogs())
+    assert (metrics["images"], metrics["AP"]) == (1, {"cat": 1.0})
+
+    class OnlyDogs(AlsoDogs):
+        def __getitem__(self, index):
+            return super().__getitem__(1)
+
+    with pytest.raises(ValueError, match="no picture has an object of the classes cat"):
+        measure(HalfRight(), OnlyDogs())
+
+
 def test_a_class_without_objects_has_no_number():
     class Wider(TwoPictures):
         classes = ("background", "cat", "dog")
@@ -101,7 +122,10 @@ def test_a_class_without_objects_has_no_number():
             image, target = super().__getitem__(index)
             return image, {key: value[:0] for key, value in target.items()}
 
-    metrics, _ = measure(HalfRight(), Wider())
+    class AsWide(HalfRight):
+        classes = Wider.classes
+
+    metrics, _ = measure(AsWide(), Wider())
     assert metrics["mAP"] is None
     assert metrics["COCO"]["APs"] == -1  # as pycocotools says it
     assert "mAP - (VOC 2010)" in describe(metrics)
