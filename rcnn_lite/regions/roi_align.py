@@ -120,8 +120,8 @@ def _axis_weights(start: Tensor, size: Tensor, count: int, sampling_ratio: int, 
     """Cells that the bins of one axis read, and their weights, (R, count, T), for RoIs of ``start``, ``size`` (R,).
 
     Point s of S in bin b lies at start + b size / count + (s + 1/2) / S size / count. Its two neighbours share it by
-    distance, and each point counts 1/S. RoIs with fewer points than others are padded with weight 0: T = 2 x the
-    largest S.
+    distance, and each point counts 1/S. RoIs with fewer points than others are padded with weight 0. T is at most
+    2 x the largest S, and at most the axis' cells.
     """
     bin_size = size / count  # (R,)
     samples = torch.full_like(size, sampling_ratio) if sampling_ratio > 0 else torch.ceil(bin_size)
@@ -137,7 +137,23 @@ def _axis_weights(start: Tensor, size: Tensor, count: int, sampling_ratio: int, 
     high_share = points - low  # (R, count, S): 1 at the last cell's centre, where low is the one before
     share = counts / samples.clamp(min=1)[:, None, None]
     cells = torch.cat((low, (low + 1).clamp(max=limit - 1)), dim=2).long()
-    return cells, torch.cat(((1 - high_share) * share, high_share * share), dim=2)
+    return _merged(cells, torch.cat(((1 - high_share) * share, high_share * share), dim=2))
+
+
+def _merged(cells: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """The same sums from a run of neighbouring cells a bin, each once, where that is shorter than the list of them all.
+
+    Points nearer than a cell to each other share cells: of the 2 S that S points read, S + 1 are different.
+    """
+    if len(cells) == 0:
+        return cells, weights
+    first = cells.amin(dim=2, keepdim=True)  # (R, count, 1)
+    last = int(cells.max())
+    length = int((cells - first).max()) + 1
+    if length >= cells.shape[2]:
+        return cells, weights
+    run = (first + torch.arange(length, device=cells.device)).clamp(max=last)  # (R, count, length)
+    return run, _dense(cells - first, weights, length)
 
 
 def _dense(cells: Tensor, weights: Tensor, limit: int) -> Tensor:

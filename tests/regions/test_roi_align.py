@@ -59,11 +59,58 @@ def test_plain_form_equals_compiled_loop(sampling_ratio, generator, monkeypatch)
     torch.testing.assert_close(plain, fast, rtol=1e-4, atol=1e-4)
 
 
-def test_gradcheck(generator):
+@pytest.mark.parametrize("aligned", [True, False])
+@pytest.mark.parametrize("sampling_ratio", [-1, 1, 2, 3])
+def test_gradcheck(sampling_ratio, aligned, generator):
     features = feature_map(generator, channels=2, height=6, width=5, dtype=torch.float64).requires_grad_()
-    rois = torch.tensor([[0, 3, 5, 70, 60], [1, 0, 0, 40, 90]], dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda f: roi_align(f, rois, 2, SCALE), features)
-    assert torch.autograd.gradcheck(lambda f: roi_warp(f, rois, 2, SCALE), features)
+    rows = [
+        [0, 3, 5, 70, 60],
+        [1, 0, 0, 40, 90],
+        [1, 33, 41, 33.5, 41.2],
+        [0, -60, -50, 20, 30],
+        [1, 500, 500, 600, 600],
+    ]
+    rois = torch.tensor(rows, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda f: roi_align(f, rois, 2, SCALE, sampling_ratio, aligned), features)
+    assert torch.autograd.gradcheck(lambda f: roi_warp(f, rois, 2, SCALE, sampling_ratio), features)
+
+
+def test_each_image_gives_to_its_own_rois_only(generator):
+    features, rois = feature_map(generator, count=3), odd_rois(generator, count=30)
+    rois[:, 0] = torch.arange(len(rois)) % 3
+    pooled, gradient = forward_and_gradient(lambda f, r: roi_align(f, r, 3, SCALE), features, rois)
+    for index in range(3):
+        alone = torch.cat((torch.zeros(len(rois), 1), rois[:, 1:]), dim=1)[rois[:, 0] == index]
+        torch.testing.assert_close(pooled[rois[:, 0] == index], roi_align(features[index][None], alone, 3, SCALE))
+    without = rois[rois[:, 0] != 1]
+    leaf = features.clone().requires_grad_()
+    roi_align(leaf, without, 3, SCALE).sum().backward()
+    assert leaf.grad[1].abs().sum() == 0
+    assert (leaf.grad[[0, 2]].flatten(1).abs().sum(dim=1) > 0).all()
+    assert gradient.flatten(1).abs().sum(dim=1).min() > 0
+
+
+def test_no_rois_give_no_gradient(generator):
+    leaf = feature_map(generator).requires_grad_()
+    roi_align(leaf, torch.empty(0, 5), 3, SCALE, -1).sum().backward()
+    assert leaf.grad.abs().sum() == 0
+
+
+def test_points_that_share_cells_by_hand():
+    """Four points at 0.25, 0.75, 1.25, 1.75 read eight cells, three of them different."""
+    cells, weights = module._axis_weights(torch.tensor([0.0]), torch.tensor([2.0]), 1, 4, limit=9)
+    assert cells.tolist() == [[[0, 1, 2]]]
+    assert weights.tolist() == [[[0.25, 0.5, 0.25]]]
+
+
+@pytest.mark.parametrize("sampling_ratio", [-1, 1, 2, 3, 40])
+def test_no_bin_reads_more_cells_than_there_are(sampling_ratio, generator):
+    """One huge RoI with many points must not make the other RoIs' lists long."""
+    size = torch.cat((torch.rand(50, generator=generator) * 4, torch.tensor([4000.0])))
+    cells, weights = module._axis_weights(torch.full_like(size, 2.0), size, 7, sampling_ratio, limit=9)
+    assert cells.shape[2] <= max(9, 2 * min(abs(sampling_ratio), 2))
+    assert 0 <= cells.min() <= cells.max() < 9
+    torch.testing.assert_close(weights[:50].sum(dim=2), torch.ones(50, 7))  # inside the map weights are shares
 
 
 def test_warp_is_align_on_a_box_of_whole_cells_and_jumps_elsewhere(generator):
