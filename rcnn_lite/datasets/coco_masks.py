@@ -9,12 +9,16 @@ import numpy as np
 SUBPIXELS = 5
 """COCO follows an outline on a grid this much finer than the pixels and keeps where it crosses a column's centre."""
 
+FAR = 10
+"""An outline may leave its picture, by so many times its longer side: each pixel of its length takes memory."""
+
 
 def decode_segmentation(segmentation: list | dict, size: tuple[int, int]) -> np.ndarray:
     """The mask of one annotation: uint8 (H, W).
 
     ``segmentation`` is a list of polygons [x1, y1, x2, y2, ...], whose union is meant, or a dict with ``size`` [H, W]
-    and ``counts``, run lengths as a list or as a packed string. Raises ValueError for anything else.
+    and ``counts``, run lengths as a list or as a packed string. Raises ValueError for anything else, and for polygons
+    that lie in quite another picture: with coordinates more than `FAR` times its size away from it.
     """
     if isinstance(segmentation, dict):
         return decode_runs(segmentation, size)
@@ -24,15 +28,24 @@ def decode_segmentation(segmentation: list | dict, size: tuple[int, int]) -> np.
     for index, polygon in enumerate(segmentation):
         if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
             raise ValueError(f"polygon {index} must be a list of at least three x, y pairs, got {polygon!r:.60}")
+        if wrong := [value for value in polygon if not _is_near(value, max(size))]:
+            picture = "{} x {}".format(*size)
+            raise ValueError(f"polygon {index} has the coordinate {wrong[0]!r:.60} in an image of {picture} pixels")
         mask |= fill_polygon(np.array(polygon, dtype=np.float64).reshape(-1, 2), size)
     return mask
+
+
+def _is_near(value: object, side: int) -> bool:
+    """Whether a coordinate is a number, and one that a picture of this longer side can have something to do with."""
+    return isinstance(value, int | float) and -FAR * side <= value <= (FAR + 1) * side  # NaN is not
 
 
 def fill_polygon(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Fill a polygon: corners (P, 2) x y in pixels -> uint8 (H, W).
 
     Walk down the centre line of a column: every time it crosses the outline, outside becomes inside or inside
-    outside. So a pixel is inside if an odd number of crossings lies above it.
+    outside. So a pixel is inside if an odd number of crossings lies above it. That holds for outlines that cross
+    themselves, too: what they go around twice is a hole.
 
     >>> fill_polygon(np.array([[1.0, 0.0], [4.0, 0.0], [4.0, 2.0], [1.0, 2.0]]), (3, 5))
     array([[0, 1, 1, 1, 0],
@@ -93,9 +106,12 @@ def decode_runs(runs: dict, size: tuple[int, int]) -> np.ndarray:
     for key in ("size", "counts"):
         if key not in runs:
             raise ValueError(f"segmentation has no key '{key}'")
-    if tuple(runs["size"]) != tuple(size):
-        raise ValueError(f"segmentation is for an image of {tuple(runs['size'])} but the image is {tuple(size)} (H, W)")
+    if not isinstance(runs["size"], list | tuple) or tuple(runs["size"]) != tuple(size):
+        its = tuple(runs["size"]) if isinstance(runs["size"], list) else runs["size"]
+        raise ValueError(f"segmentation is for an image of {its} but the image is {tuple(size)} (H, W)")
     counts = runs["counts"] if isinstance(runs["counts"], list) else unpack_counts(runs["counts"])
+    if wrong := [count for count in counts if not isinstance(count, int)]:
+        raise ValueError(f"run lengths must be whole numbers, got {wrong[0]!r:.60}")
     height, width = size
     if sum(counts) != height * width or min(counts, default=0) < 0:
         raise ValueError(f"the run lengths add up to {sum(counts)}, not to {height} x {width} pixels")
@@ -113,6 +129,8 @@ def unpack_counts(packed: str | bytes) -> list[int]:
     >>> unpack_counts("123")
     [1, 2, 3]
     """
+    if not isinstance(packed, str | bytes) or (isinstance(packed, str) and not packed.isascii()):
+        raise ValueError(f"counts must be a list of run lengths or an ASCII string of packed ones, got {packed!r:.60}")
     codes = packed.encode("ascii") if isinstance(packed, str) else packed
     counts, value, shift = [], 0, 0
     for code in codes:

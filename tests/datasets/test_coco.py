@@ -80,10 +80,15 @@ def test_an_image_without_objects_in_grey(tmp_path):
 
 def test_boxes_alone(tmp_path):
     data = content()
-    del data["annotations"][0]["segmentation"]
-    dataset = COCODataset(*write(tmp_path, data))
-    assert not dataset.has_masks
-    assert "masks" not in dataset.target(0)
+    for missing in (None, []):
+        data["annotations"][0]["segmentation"] = missing
+        with pytest.warns(UserWarning, match="annotation 1 has no segmentation, so no target has masks"):
+            dataset = COCODataset(*write(tmp_path, data))
+        assert not dataset.has_masks
+        assert "masks" not in dataset.target(0)
+    for annotation in data["annotations"]:
+        del annotation["segmentation"]
+    assert not COCODataset(*write(tmp_path, data)).has_masks  # a file of boxes: nothing to warn of
 
 
 def test_boxes_without_area_are_left_out_and_reported(tmp_path):
@@ -134,10 +139,26 @@ def test_broken_files(tmp_path, data, sentence):
         ([[1, 2, 3, 4]], "annotation 1: polygon 0 must be a list of at least three x, y pairs"),
         ([[1, 2, 3, 4, 5, 6, 7]], "polygon 0"),
         ([1, 2, 3, 4, 5, 6], "polygon 0"),
+        ([[2, 1, 6, 1, 6, 4], []], "polygon 1 must be a list of at least three x, y pairs"),
+        ([[2, 1, 6, 1, 6, "4"]], "polygon 0 has the coordinate '4' in an image of 10 x 20 pixels"),
+        ([[2, 1, 6, 1, 6, None]], "polygon 0 has the coordinate None"),
+        ([[2, 1, 6, 1, 6, float("nan")]], "polygon 0 has the coordinate nan"),
+        ([[2, 1, 6, 1, float("inf"), 4]], "polygon 0 has the coordinate inf"),
+        ([[2, 1, 6, 1, 1e12, 4]], "polygon 0 has the coordinate 1000000000000.0 in an image of 10 x 20 pixels"),
+        ([[10, 4, 14, 4, 14, 8, 10, 8]], r"of the 16 pixels of its segmentation only 0 lie in its bbox \[2, 1, 4, 3\]"),
+        ([[5, 1, 13, 1, 13, 4, 5, 4]], r"of the 24 pixels of its segmentation only 3 lie in its bbox"),
         ("abc", "must be a list of polygons or a dict, got str"),
         ({"size": [10, 20], "counts": [100]}, "add up to 100, not to 10 x 20"),
         ({"size": [10, 20], "counts": [-1, 201]}, "add up to 200"),
         ({"size": [20, 10], "counts": [200]}, r"for an image of \(20, 10\) but the image is \(10, 20\)"),
+        ({"size": [10], "counts": [10]}, r"for an image of \(10,\) but the image is \(10, 20\)"),
+        ({"size": None, "counts": [200]}, "for an image of None but"),
+        ({"size": [30, 40], "counts": [1200]}, r"for an image of \(30, 40\) but the image is \(10, 20\)"),
+        ({"size": [10, 20], "counts": None}, "counts must be a list of run lengths or an ASCII string .* got None"),
+        ({"size": [10, 20], "counts": "\u00e9"}, "counts must be a list of run lengths or an ASCII string"),
+        ({"size": [10, 20], "counts": [100, "100"]}, "run lengths must be whole numbers, got '100'"),
+        ({"size": [10, 20], "counts": [99.5, 100.5]}, r"run lengths must be whole numbers, got 99\.5"),
+        ({"size": [10, 20], "counts": []}, "add up to 0, not to 10 x 20"),
         ({"counts": [200]}, "has no key 'size'"),
         ({"size": [10, 20]}, "has no key 'counts'"),
         ({"size": [10, 20], "counts": "P"}, "end in the middle of a number"),
@@ -147,6 +168,63 @@ def test_broken_segmentations(tmp_path, segmentation, sentence):
     dataset = COCODataset(*write(tmp_path, changed("annotations", 0, segmentation=segmentation)))
     with pytest.raises(ValueError, match=sentence):
         dataset.target(0)
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        [[3, 1, 3, 4, 3, 2]],  # a line
+        [[3.1, 2.1, 3.2, 2.1, 3.2, 2.2]],  # between the pixels' centres
+        [[-9, 1, -5, 1, -5, 4]],  # outside the picture
+        {"size": [10, 20], "counts": [200]},
+    ],
+    ids=["line", "dot", "outside", "run"],
+)
+def test_an_object_without_pixels_is_left_out_and_reported(tmp_path, segmentation):
+    dataset = COCODataset(*write(tmp_path, changed("annotations", 0, segmentation=segmentation)))
+    with pytest.warns(UserWarning, match="left out annotation 1, whose segmentation holds no pixel"):
+        target = dataset.target(0)
+    assert target["labels"].tolist() == [3]  # the crowd alone
+    assert target["boxes"].tolist() == [[0, 0, 20, 10]]
+    assert target["area"].tolist() == [12.5]
+    assert target["masks"].shape == (1, *SIZE)
+    assert target["masks"].sum() == 100
+    dataset.target(0)  # once is enough
+    assert dataset.problems == ["annotation 1, whose segmentation holds no pixel"]
+
+
+def test_a_crowd_may_lie_outside_its_box(tmp_path):
+    data = changed("annotations", 1, bbox=[0, 0, 2, 2])
+    assert COCODataset(*write(tmp_path, data)).target(0)["masks"].sum(dim=(1, 2)).tolist() == [12, 100]
+
+
+def test_an_object_one_pixel_wide(tmp_path):
+    pole = {"bbox": [7, 1, 1, 8], "segmentation": [[7, 1, 8, 1, 8, 9, 7, 9]]}
+    target = COCODataset(*write(tmp_path, changed("annotations", 0, **pole))).target(0)
+    assert target["masks"][0].nonzero().tolist() == [[y, 7] for y in range(1, 9)]
+    assert target["boxes"][0].tolist() == [7, 1, 8, 9]
+    theirs = mask_tools.decode(mask_tools.merge(mask_tools.frPyObjects(pole["segmentation"], *SIZE)))
+    np.testing.assert_array_equal(target["masks"][0].numpy(), theirs)
+
+
+@pytest.mark.parametrize(
+    ("polygon", "pixels", "hole"),
+    [
+        ([2, 0, 18, 8, 18, 0, 2, 8], None, (1, 10)),  # a bow tie: nothing above and below the knot
+        ([10, 0, 13, 9, 5, 3, 15, 3, 7, 9], None, (5, 10)),  # a star drawn in one go: the middle is gone around twice
+        ([2, 1, 10, 1, 10, 9, 2, 9, 2, 1, 10, 1, 10, 9, 2, 9], 0, (5, 5)),  # a square, twice around
+        ([2, 1, 10, 1, 10, 9, 2, 9, 2, 1], 64, None),  # closed once more: nothing crosses
+    ],
+    ids=["bow tie", "star", "twice around", "closed"],
+)
+def test_polygons_that_cross_themselves(polygon, pixels, hole):
+    mask = decode_segmentation([polygon], SIZE)
+    theirs = mask_tools.decode(mask_tools.merge(mask_tools.frPyObjects([polygon], *SIZE)))
+    np.testing.assert_array_equal(mask, theirs)
+    assert pixels is None or mask.sum() == pixels
+    assert hole is None or mask[hole] == 0
+    if pixels is None:
+        assert mask.sum() > 20
 
 
 def test_missing_file_and_wrong_size(tmp_path):
