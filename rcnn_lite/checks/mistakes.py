@@ -76,6 +76,9 @@ MORE = (
     "fast_mistakes",
     "anchors_mistakes",
     "faster_mistakes",
+    "aligning_mistakes",
+    "masking_mistakes",
+    "pyramids_mistakes",
 )
 """Modules beside this one that add theirs when they are imported; that happens when mistakes are first asked for."""
 
