@@ -21,9 +21,9 @@ from torch import Generator, Tensor
 from rcnn_lite.boxes import clip_boxes, remove_small_boxes
 from rcnn_lite.heads.roi_heads import RoIHeads, RoIHeadSettings, RoISample
 from rcnn_lite.images import resize
-from rcnn_lite.models.backbone import Backbone
-from rcnn_lite.models.shared_map import SharedMapDetector, require_same_length
-from rcnn_lite.proposals.rpn import RegionProposalNetwork, RPNSettings
+from rcnn_lite.models.proposing import ProposingDetector
+from rcnn_lite.models.shared_map import require_same_length
+from rcnn_lite.proposals.rpn import RPNSettings
 from rcnn_lite.regions.poolings import POOLINGS
 from rcnn_lite.regions.rois import boxes_to_rois
 from rcnn_lite.regions.scales import scale_boxes
@@ -52,7 +52,7 @@ class Drawn(NamedTuple):
     sample: RoISample  # the regions that are looked at
 
 
-class FasterRCNN(SharedMapDetector):
+class FasterRCNN(ProposingDetector):
     """Faster R-CNN: a backbone, K class names with "background" first, and settings, by default `Settings` as they are.
 
     RPN and heads start at random, drawn from `generator`; `faster_rcnn_training` trains all at once,
@@ -61,29 +61,12 @@ class FasterRCNN(SharedMapDetector):
 
     model, title, Settings = "faster_rcnn", "Faster R-CNN", FasterRCNNSettings
 
-    def __init__(
-        self,
-        backbone: Backbone,
-        classes: tuple[str, ...],
-        settings: FasterRCNNSettings | None = None,
-        generator: Generator | None = None,
-    ):
-        settings = settings or self.Settings()
-        super().__init__(backbone, classes, settings)
-        if settings.pooling not in POOLINGS:
-            raise ValueError(f"unknown pooling {settings.pooling!r}: choose one of {', '.join(POOLINGS)}")
-        self.build(generator)
-        self.to(self.device)
-
     def build(self, generator: Generator | None) -> None:
-        """What stands on the backbone, drawn in this order; a subclass adds its own."""
-        self.add_rpn(generator)
+        """The RPN, then the second stage; a subclass adds its own."""
+        if self.settings.pooling not in POOLINGS:
+            raise ValueError(f"unknown pooling {self.settings.pooling!r}: choose one of {', '.join(POOLINGS)}")
+        super().build(generator)
         self.roi_heads = RoIHeads(self.channels, len(self.classes), self.settings.heads, generator)
-
-    def add_rpn(self, generator: Generator | None) -> None:
-        """The network that proposes regions, on the map that they are pooled from."""
-        stride = self.backbone.strides[-1]
-        self.rpn = RegionProposalNetwork(self.channels, stride, self.settings.rpn, generator)
 
     def losses(
         self, images: list[Tensor], targets: list[dict], generator: Generator | None = None
@@ -94,16 +77,10 @@ class FasterRCNN(SharedMapDetector):
         Approximate joint training (section 3.2): proposals are made by the RPN as it is now and are constants to what
         follows. Images without objects are legal: they teach what is background.
         """
-        require_same_length(images, targets=targets)
-        pictures = [self.draw_picture(image, generator) for image in images]
-        sizes = [tuple(picture.shape[1:]) for picture in pictures]
-        seen = [self.seen(t, i.shape[1:], s) for t, i, s in zip(targets, images, sizes, strict=True)]
-        maps = self.maps(pictures)
-        predictions = [self.rpn(features) for features in maps]
-        losses = self.rpn.losses(predictions, sizes, seen, generator)
-        drawn = []
-        for features, predicted, size, target in zip(maps, predictions, sizes, seen, strict=True):
-            proposals, _ = self.rpn.propose(predicted, size, self.settings.rpn.training)
+        looked = self.look(images, targets, generator)
+        losses, drawn = self.rpn_losses(looked, generator), []
+        for features, size, target, predictions in looked:
+            proposals, _ = self.rpn.propose(predictions, size, self.settings.rpn.training)
             sample = self.roi_heads.sample(proposals, target, generator)
             drawn.append(Drawn(features, size, target, sample))
         return losses | self.region_losses(drawn)
@@ -152,14 +129,6 @@ class FasterRCNN(SharedMapDetector):
     ) -> dict[str, Tensor]:
         """What was found in a picture (h, w), in the pixels of the image (H, W); a subclass has more to say of it."""
         return found | {"boxes": scale_boxes(found["boxes"], size, image_size)}
-
-    @torch.inference_mode()
-    def propose(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """What the RPN proposes in an image (3, H, W), best first: boxes (p, 4) in its pixels, scores (p,)."""
-        picture = resize(image.to(self.device), self.settings.short_side, self.settings.long_side)
-        size = tuple(picture.shape[1:])
-        boxes, scores = self.rpn.propose(self.rpn(self.features(picture)), size, self.settings.rpn.testing)
-        return scale_boxes(boxes, size, tuple(image.shape[1:])), scores
 
     def pool(self, features: Tensor, boxes: Tensor, bins: int | None = None) -> Tensor:
         """RoI features of boxes (n, 4) of the picture whose map is (1, C, h, w): (n, C, bins, bins).
