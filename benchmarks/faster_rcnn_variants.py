@@ -7,7 +7,8 @@ from functools import partial
 
 import torch
 from fast_rcnn_claims import kept
-from faster_rcnn_parts import REGION_WISE, Bench, medians, propose, stage_seconds
+from faster_rcnn_parts import REGION_WISE, Bench, medians, propose, remember_maps, stage_seconds
+from rcnn_parts import scores
 from torch import Generator
 
 from rcnn_lite.checkpoints import save_checkpoint
@@ -18,34 +19,47 @@ from rcnn_lite.models.loading import load_model
 from rcnn_lite.proposals.rpn import ProposalCounts, RPNPredictions, RPNSettings
 
 BEFORE = 6000  # proposals that go into NMS
-DRAWS = 3  # of "no cls", where chance decides
 USUAL = RPNSettings()
 LAMBDAS = (0.1, 1.0, 10.0, 100.0)
 ANCHORS = {"1 x 1": (1, 1), "1 x 3": (1, 3), "3 x 1": (3, 1), "3 x 3": (3, 3)}  # sizes x ratios
 TIMED = 20  # scenes
+LACKING = [("as it is", 300), ("as it is", 100), ("as it is", 1000), ("no NMS", BEFORE)]  # proposals; the first: base
+LACKING += [("no cls", 100), ("no cls", 300), ("no cls", 1000), ("no reg", 300), ("no reg", 1000)]
 
 
-def take_away(bench: Bench, seeds: int) -> dict:
+def take_away(bench: Bench) -> dict:
     """X4: a trained model whose proposals at test time lack NMS, scores, or deltas (table 2, third part)."""
-    cases = [("as it is", count, {}) for count in (300, 100, 1000)]
-    cases += [("no NMS", BEFORE, {"nms_iou": 1.0})]
-    cases += [("no cls", count, {"nms_iou": 1.0}) for count in (100, 300, 1000)]
-    cases += [("no reg", count, {"change": without_deltas}) for count in (300, 1000)]
-    rows, base = [], None
-    for ablation, count, options in cases:
-        before = count if ablation == "no cls" else BEFORE
-        found, proposals = [], []
-        for draw in range(DRAWS if ablation == "no cls" else 1):
-            if ablation == "no cls":
-                options = options | {"change": partial(without_scores, generator=Generator().manual_seed(draw))}
-            counts = ProposalCounts(before, count)
-            proposals = [propose(bench.joint, bench.test[i][0], counts, **options) for i in range(len(bench.test))]
-            found.append(bench.found_with(f"{ablation} {count} {draw}", bench.joint, proposals))
-        row = {"ablation": ablation, "count": count, "proposals": sum(map(len, proposals)) / len(proposals)}
-        row |= {"region-wise seconds": region_wise(bench, proposals)} | bench.row(found, base)
-        rows.append(row | ({"mAP of draws": [bench.row([one])["mAP"] for one in found]} if len(found) > 1 else {}))
-        base = base or found
+    found = {case: [] for case in LACKING}
+    for seed in range(bench.seeds):
+        model = remember_maps(bench.joint(seed))
+        for case in LACKING:
+            chosen = partial(propose, model, **options_of(*case, seed))
+            work = lambda i, image, chosen=chosen: chosen(image)  # noqa: E731
+            found[case].append(bench.found_with(name_of(case), model, work, seed))
+    seconds = kept(bench.out / "X4_seconds.json", lambda: {name_of(case): region_wise(bench, case) for case in LACKING})
+    rows = []
+    for case in LACKING:
+        row = {"ablation": case[0], "count": case[1], "region-wise seconds": seconds[name_of(case)]}
+        rows.append(row | bench.row(found[case], None if case == LACKING[0] else found[LACKING[0]]))
     return {"base": "as it is, 300", "rows": rows}
+
+
+def name_of(case: tuple[str, int]) -> str:
+    """As in "no NMS 6000"."""
+    return " ".join(map(str, case))
+
+
+def options_of(ablation: str, count: int, seed: int) -> dict:
+    """How `propose` is called; without scores chance decides, and each seed draws its own."""
+    before = count if ablation == "no cls" else BEFORE
+    drawn = partial(without_scores, generator=Generator().manual_seed(seed))
+    changed = {
+        "as it is": {},
+        "no NMS": {"nms_iou": 1.0},
+        "no cls": {"nms_iou": 1.0, "change": drawn},
+        "no reg": {"change": without_deltas},
+    }
+    return {"counts": ProposalCounts(before, count)} | changed[ablation]
 
 
 def without_scores(seen: RPNPredictions, generator: Generator) -> RPNPredictions:
@@ -58,42 +72,40 @@ def without_deltas(seen: RPNPredictions) -> RPNPredictions:
     return seen._replace(deltas=torch.zeros_like(seen.deltas))
 
 
-def region_wise(bench: Bench, proposals: list) -> float:
+def region_wise(bench: Bench, case: tuple[str, int]) -> float:
     """Seconds a picture behind the proposals."""
-    times = []
+    model, options, times = bench.joint(), options_of(*case, seed=0), []
     for i in range(min(TIMED, len(bench.test))):
-        work = lambda i=i: bench.joint.detect([bench.test[i][0]], [proposals[i]])  # noqa: E731
-        times.append({"seconds": stage_seconds(bench.joint.watch, REGION_WISE, work)})
+        image = bench.test[i][0]
+        proposals = [propose(model, image, **options)]
+        work = lambda image=image, proposals=proposals: model.detect([image], proposals)  # noqa: E731
+        times.append({"seconds": stage_seconds(model.watch, REGION_WISE, work)})
     return medians(times)["seconds"]
 
 
-def compare_anchors(bench: Bench, seeds: int) -> dict:
+def compare_anchors(bench: Bench) -> dict:
     """X5: one or three sizes of anchors, one or three ratios (table 8); single ones are the middle of the three."""
     cases = {}
     for name, (sizes, ratios) in ANCHORS.items():
         sizes = USUAL.anchor_sizes if sizes == 3 else USUAL.anchor_sizes[1:2]
         ratios = USUAL.aspect_ratios if ratios == 3 else USUAL.aspect_ratios[1:2]
         cases[name] = {"anchor_sizes": sizes, "aspect_ratios": ratios}
-    return compare_short(bench, seeds, cases, base="3 x 3")
+    return compare_short(bench, cases, base="3 x 3")
 
 
-def compare_lambdas(bench: Bench, seeds: int) -> dict:
+def compare_lambdas(bench: Bench) -> dict:
     """X6: how much the boxes count beside the scores in the RPN's loss (table 9)."""
-    return compare_short(bench, seeds, {f"{lam:g}": {"loss_weight": lam} for lam in LAMBDAS}, base="10")
+    return compare_short(bench, {f"{lam:g}": {"loss_weight": lam} for lam in LAMBDAS}, base="10")
 
 
-def compare_short(bench: Bench, seeds: int, cases: dict[str, dict], base: str) -> dict:
+def compare_short(bench: Bench, cases: dict[str, dict], base: str) -> dict:
     """One row a setting: each seed's accuracy and recall, their means, and the gain over the base's."""
-    runs = {name: [short(bench, seed, changed) for seed in range(seeds)] for name, changed in cases.items()}
-    rows = {}
+    runs = {name: [short(bench, seed, changed) for seed in range(bench.short_seeds)] for name, changed in cases.items()}
+    rows, compared = {}, [one["found"] for one in runs[base]]
     for name, results in runs.items():
-        found = [one["found"] for one in results]
-        gain = {} if name == base else {"gain": bench.row(found, [one["found"] for one in runs[base]])["gain"]}
-        each = [{"seed": seed} | one["figures"] for seed, one in enumerate(results)]
-        mean = {key: sum(one[key] for one in each) / seeds for key in ("mAP", "AP", "recall 0.5", "recall 0.7")}
-        values = [one["mAP"] for one in each]
-        rows[name] = results[0]["settings"] | {"runs": each, "mean": mean}
-        rows[name] |= {"mAP from .. to": [min(values), max(values)]} | gain
+        figures = [one["figures"] for one in results]
+        row = bench.row([one["found"] for one in results], None if name == base else compared, figures)
+        rows[name] = results[0]["settings"] | row
     return {"base": base, "rows": rows}
 
 
@@ -122,8 +134,8 @@ def short(bench: Bench, seed: int, changed: dict) -> dict:
         save_checkpoint(checkpoint, *model.to_checkpoint())
         shutil.rmtree(folder)  # the optimiser's state is three times the weights
         model = load_model(checkpoint)[0]
-        found = bench.found(name, lambda i, image: model.detect([image])[0])
-        return bench.row([found]) | bench.recalls(bench.proposals(model)) | {"processor seconds": spent}
+        found = bench.found_by(name, model)
+        return scores(found, bench.targets) | bench.recalls(bench.proposals(name, model)) | {"processor seconds": spent}
 
     figures = kept(bench.out / "short" / f"{name}.json", make)
     shown = {"sizes": rpn.anchor_sizes, "ratios": rpn.aspect_ratios, "lambda": rpn.loss_weight}
