@@ -1,8 +1,14 @@
-"""RoI pooling and RoIAlign against torchvision's, forward and forward + backward, at four sizes from small to large."""
+"""RoI pooling and RoIAlign against torchvision's, forward and forward + backward, at four sizes from small to large:
+milliseconds, and by how much the process grows at most.
+"""
+
+from collections.abc import Callable
+from functools import partial
 
 import torch
 import torchvision
 from harness import compare, write_table
+from memory import peak
 
 from rcnn_lite.regions.roi_align import roi_align
 from rcnn_lite.regions.roi_pool import roi_pool
@@ -42,13 +48,37 @@ OPERATORS = {
         lambda f, r: roi_align(f, r, 7, SCALE, 2),
         lambda f, r: torchvision.ops.roi_align(f, r, 7, SCALE, 2, True),
     ),
+    "RoIAlign, as many points as cells": (
+        lambda f, r: roi_align(f, r, 7, SCALE, -1),
+        lambda f, r: torchvision.ops.roi_align(f, r, 7, SCALE, -1, True),
+    ),
 }
+TIMED = ("RoI pooling", "RoIAlign")  # the papers' ways
+
+
+def step_of(operator: str, side: int, size: tuple[int, int, int, int]) -> Callable[[], object]:
+    """Forward + backward by ours (side 0) or the peer (1), for memory; what compiles has done so on a smaller input."""
+    torch.set_num_threads(THREADS)
+    pool = OPERATORS[operator][side]
+    forward_backward(pool, *made_input(8, 9, 9, 2))
+    return partial(forward_backward, pool, *made_input(*size))
+
+
+def memory_table() -> list[str]:
+    """Peak growth in MB at every size."""
+    lines = ["| peak memory, MB, forward + backward | ours | peer | ratio |", "|---|---:|---:|---:|"]
+    for operator in OPERATORS:
+        for size in SIZES:
+            ours, peer = (peak(partial(step_of, operator, side, size)) / 1e6 for side in range(2))
+            lines.append(f"| {operator}, (C, H, W, R) = {size} | {ours:.1f} | {peer:.1f} | **{ours / peer:.2f}** |")
+    return lines
 
 
 def main() -> None:
     torch.set_num_threads(THREADS)
     rows = []
-    for operator, (ours, peer) in OPERATORS.items():
+    for operator in TIMED:
+        ours, peer = OPERATORS[operator]
         for size in SIZES:
             given = made_input(*size)
             for what in (forward, forward_backward):
@@ -57,7 +87,7 @@ def main() -> None:
                 pair = (lambda f=pool, w=what, g=given: w(f, *g) for pool in (ours, peer))
                 rows.append(compare(name, *pair, repeats=11))
     note = "Peers: `torchvision.ops.roi_pool` and `torchvision.ops.roi_align` (aligned, 2 x 2 points a bin) on the CPU."
-    write_table("roi_operators", "Pooling of regions", rows, note)
+    write_table("roi_operators", "Pooling of regions", rows, "\n".join([note, "", *memory_table()]))
 
 
 if __name__ == "__main__":
