@@ -1,6 +1,25 @@
-"""Settings are frozen dataclasses in the program and plain JSON in a checkpoint's header; this is the way back."""
+"""Settings are frozen dataclasses in the program and plain JSON in a checkpoint's header: the way there and back."""
 
-from dataclasses import is_dataclass, replace
+import math
+from dataclasses import asdict, is_dataclass, replace
+
+
+def plain(settings) -> dict:
+    """Settings as JSON can hold them: infinity, which it cannot, becomes a text. `restore` is the way back.
+
+    >>> from rcnn_lite.proposals.rpn import RPNSettings
+    >>> restore(RPNSettings(), plain(RPNSettings(border=math.inf))).border
+    inf
+    """
+    return _plain(asdict(settings))
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 def restore(default, values: dict):
@@ -19,5 +38,7 @@ def restore(default, values: dict):
             value = restore(before, value)
         elif isinstance(value, list):
             value = type(before)(*value) if hasattr(before, "_fields") else tuple(value)
+        elif isinstance(value, str) and isinstance(before, float):
+            value = float(value)
         changed[name] = value
     return replace(default, **changed)

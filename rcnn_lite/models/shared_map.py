@@ -7,8 +7,6 @@ convolutions: two pictures a step are too few to renew it.
 Notation: (H, W) of an image as given, (h, w) of the picture that the network sees, C channels of the map.
 """
 
-from dataclasses import asdict
-
 import torch
 from torch import Generator, Tensor, nn
 
@@ -16,7 +14,7 @@ from rcnn_lite.boxes import clip_boxes, remove_small_boxes, require_positive_are
 from rcnn_lite.images import resize
 from rcnn_lite.models.backbone import Backbone, build_backbone
 from rcnn_lite.models.differences import apply_difference, pack_difference
-from rcnn_lite.models.settings import restore
+from rcnn_lite.models.settings import plain, restore
 from rcnn_lite.models.stopwatch import Stopwatch
 from rcnn_lite.regions.scales import scale_boxes
 
@@ -98,7 +96,7 @@ class SharedMapDetector(nn.Module):
         """
         tensors = pack_difference(self.state_dict(), self._start())
         description = {"model": self.model, "backbone": self.backbone.name, "classes": list(self.classes)}
-        return tensors, description | {"settings": asdict(self.settings)}
+        return tensors, description | {"settings": plain(self.settings)}
 
     @classmethod
     def from_checkpoint(cls, tensors: dict[str, Tensor], description: dict, backbone: Backbone | None = None):

@@ -1,6 +1,7 @@
 """Faster R-CNN: the figure from left to right, its losses, pictures of all sizes, bad input, training."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -252,6 +253,15 @@ def test_a_checkpoint_makes_the_same_model(trained, tmp_path):
     cut = {n: t for n, t in tensors.items() if not n.startswith("rpn.head.conv")}
     with pytest.raises(ValueError, match=r"lacks rpn.head.conv.0.0.weight: it does not fit .* of a Faster R-CNN"):
         FasterRCNN.from_checkpoint(cut, note, MeanColour())
+
+
+def test_an_infinite_setting_goes_into_a_checkpoint_and_comes_back(tmp_path):
+    """Anchors beyond the border may be learned from however far they reach; JSON has no word for it."""
+    model = small_model(rpn=replace(SMALL.rpn, border=math.inf))
+    save_checkpoint(tmp_path / "c.safetensors", *model.to_checkpoint())
+    again = FasterRCNN.from_checkpoint(*load_checkpoint(tmp_path / "c.safetensors"), MeanColour())
+    assert again.settings == model.settings
+    assert again.settings.rpn.border == math.inf
 
 
 def test_a_loss_that_is_not_a_number_stops_the_training_and_keeps_the_last_good_state(tmp_path):
