@@ -111,7 +111,8 @@ class MaskBench:
         gains = {}
         for kind in sorted(set(one) & set(other), reverse=True):
             bounds = (one[kind] - other[kind]).nanquantile(torch.tensor([0.025, 0.975]).double(), dim=0)  # (2, numbers)
-            gains |= {f"{kind} {key}": [round(v, 5) for v in bounds[:, i].tolist()] for i, key in enumerate(NUMBERS)}
+            known = {key: bounds[:, i].tolist() for i, key in enumerate(NUMBERS) if not bounds[:, i].isnan().any()}
+            gains |= {f"{kind} {key}": [round(v, 5) for v in each] for key, each in known.items()}
         return gains
 
     def mean_draws(self, names: Sequence[str]) -> dict[str, Tensor]:
