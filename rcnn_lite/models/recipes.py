@@ -10,6 +10,8 @@ from pathlib import Path
 
 from torch import nn
 
+ON_PYRAMID = 1800  # batches of a detector with a pyramid, whose step costs half as much again
+
 
 @dataclass(frozen=True)
 class Order:
@@ -94,7 +96,7 @@ def train_faster_rcnn_fpn(data, order: Order) -> tuple[nn.Module, dict]:
     """Faster R-CNN on a feature pyramid: see `faster_rcnn_training`."""
     from rcnn_lite.models.fpn_rcnn import FasterRCNNFPN
 
-    return _train_jointly(FasterRCNNFPN, data.classes, data, order)
+    return _train_jointly(FasterRCNNFPN, data.classes, data, replace(order, finetune=order.finetune or ON_PYRAMID))
 
 
 def train_mask_rcnn(data, order: Order) -> tuple[nn.Module, dict]:
@@ -108,7 +110,7 @@ def train_mask_rcnn_fpn(data, order: Order) -> tuple[nn.Module, dict]:
     """Mask R-CNN on a feature pyramid: see `faster_rcnn_training`."""
     from rcnn_lite.models.fpn_rcnn import MaskRCNNFPN
 
-    return _train_jointly(MaskRCNNFPN, data.classes, data, order)
+    return _train_jointly(MaskRCNNFPN, data.classes, data, replace(order, finetune=order.finetune or ON_PYRAMID))
 
 
 def train_keypoint_rcnn(data, order: Order) -> tuple[nn.Module, dict]:
