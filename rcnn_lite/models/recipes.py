@@ -96,7 +96,7 @@ def train_faster_rcnn_fpn(data, order: Order) -> tuple[nn.Module, dict]:
     """Faster R-CNN on a feature pyramid: see `faster_rcnn_training`."""
     from rcnn_lite.models.fpn_rcnn import FasterRCNNFPN
 
-    return _train_jointly(FasterRCNNFPN, data.classes, data, replace(order, finetune=order.finetune or ON_PYRAMID))
+    return _train_jointly(FasterRCNNFPN, data.classes, data, _usually(order, ON_PYRAMID))
 
 
 def train_mask_rcnn(data, order: Order) -> tuple[nn.Module, dict]:
@@ -110,7 +110,7 @@ def train_mask_rcnn_fpn(data, order: Order) -> tuple[nn.Module, dict]:
     """Mask R-CNN on a feature pyramid: see `faster_rcnn_training`."""
     from rcnn_lite.models.fpn_rcnn import MaskRCNNFPN
 
-    return _train_jointly(MaskRCNNFPN, data.classes, data, replace(order, finetune=order.finetune or ON_PYRAMID))
+    return _train_jointly(MaskRCNNFPN, data.classes, data, _usually(order, ON_PYRAMID))
 
 
 def train_keypoint_rcnn(data, order: Order) -> tuple[nn.Module, dict]:
@@ -136,7 +136,7 @@ def _train_keypoints(kind: type, data, order: Order) -> tuple[nn.Module, dict]:
     annotated = [t["labels"][(t["keypoints"][..., 2] > 0).any(dim=1)].tolist() for t in targets]
     if not (labels := sorted(set(sum(annotated, [])))):
         raise ValueError("no object of the data set has keypoints")
-    order = replace(order, finetune=order.finetune or FitSettings().schedule.iterations // 3)
+    order = _usually(order, FitSettings().schedule.iterations // 3)
     few = OnlyClasses(data, labels)
     return _train_jointly(kind, few.classes, few, order, num_keypoints=max(t["keypoints"].shape[1] for t in targets))
 
@@ -180,6 +180,11 @@ def _proposing(order: Order, settings):
         return settings
     testing = settings.rpn.testing._replace(after_nms=order.proposals)
     return replace(settings, rpn=replace(settings.rpn, testing=testing))
+
+
+def _usually(order: Order, batches: int) -> Order:
+    """So many batches, unless the user asks for another number."""
+    return replace(order, finetune=batches) if order.finetune is None else order
 
 
 def shortened(fit, order: Order):
