@@ -4,6 +4,7 @@ import statistics
 from dataclasses import fields
 
 import torch
+from fast_rcnn_claims import kept
 from torch import Tensor
 
 from rcnn_lite.boxes import box_iou
@@ -23,13 +24,16 @@ MATCHED = 0.5  # IoU of the boxes
 
 def compare_shipped(bench) -> dict:
     """M3 by the models that ship."""
-    rows = {}
-    for row, name in CHECKPOINTS.items():
-        model, header = load_model(name)
-        rows[row] = {"checkpoint": name} | bench.figures(f"shipped_{row}", model)
-        rows[row] |= {"parameters": sum(p.numel() for p in model.parameters() if p.requires_grad)}
+    rows = {row: kept(bench.out / f"shipped_{row}.json", lambda row=row: shipped(bench, row)) for row in CHECKPOINTS}
     rows["FPN"]["gain"] = bench.interval(["shipped_FPN"], ["shipped_C4"])
     return {"base": "C4", "rows": rows}
+
+
+def shipped(bench, row: str) -> dict:
+    """What one of them reaches on the test scenes."""
+    model, _ = load_model(CHECKPOINTS[row])
+    learned = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return {"checkpoint": CHECKPOINTS[row], "parameters": learned} | bench.figures(f"shipped_{row}", model)
 
 
 def without_masks(row: str, model):
@@ -59,9 +63,9 @@ def time_masks(bench) -> dict:
                 seconds[side].append(stages | {"total": sum(stages.values())})
             torch.testing.assert_close(boxes["with"], boxes["without"])
             detections.append(len(boxes["with"]))
-        kept = {side: each[1:] for side, each in seconds.items()}
-        shares = [a["total"] / b["total"] - 1 for a, b in zip(kept["with"], kept["without"], strict=True)]
-        rows[row] = {side: middle(kept[side]) for side in ("without", "with")}
+        warm = {side: each[1:] for side, each in seconds.items()}
+        shares = [a["total"] / b["total"] - 1 for a, b in zip(warm["with"], warm["without"], strict=True)]
+        rows[row] = {side: middle(warm[side]) for side in ("without", "with")}
         rows[row] |= {"share": statistics.median(shares), "share quartiles": quartiles(shares)}
         count[row] = statistics.fmean(detections[1:])
     return {"rows": rows, "detections a picture": count, "pictures": len(shares), "threads": torch.get_num_threads()}
