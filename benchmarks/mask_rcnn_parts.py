@@ -121,16 +121,19 @@ class MaskBench:
         return {kind: torch.stack([one[kind] for one in tensors]).double().mean(dim=0) for kind in tensors[0]}
 
     def table(self, rows: dict[str, str], base: str) -> dict | None:
-        """{"base", "rows"} from {row: variant}; a row whose trainings are not all there is left out. None without the
-        base or anything to compare it with.
+        """{"base", "rows"} from {row: variant}; a row without a training is left out. None without the base or anything
+        to compare it with. A gain is over the base's trainings of the same seeds.
         """
-        runs = {row: self.runs(variant) for row, variant in rows.items()}
-        runs = {row: each for row, each in runs.items() if len(each) == self.seeds}
+        runs = {row: each for row, variant in rows.items() if (each := self.runs(variant))}
         if base not in runs or len(runs) < 2:
             return None
-        named = {row: [f"{rows[row]}_seed_{run['seed']}" for run in each] for row, each in runs.items()}
-        gains = {row: {"gain": self.interval(named[row], named[base])} for row in runs if row != base}
-        return {"base": base, "rows": {row: summarised(each) | gains.get(row, {}) for row, each in runs.items()}}
+        table = {row: summarised(each) for row, each in runs.items()}
+        for row, each in runs.items():
+            seeds = sorted({run["seed"] for run in each} & {run["seed"] for run in runs[base]})
+            if row != base and seeds:
+                names = ([f"{rows[one]}_seed_{seed}" for seed in seeds] for one in (row, base))
+                table[row]["gain"] = self.interval(*names)
+        return {"base": base, "rows": table}
 
 
 def learned(model) -> int:
