@@ -78,57 +78,89 @@ def test_the_measurements_are_of_these_scenes_and_agree_with_the_checkpoints(mea
     assert (measured["settings"]["train images"], measured["settings"]["test images"]) == (400, 100)
     for name, row in zip(WHOLE, ("joint", "alternating"), strict=True):
         header = load_model(f"{name}_scenes")[1]
-        assert measured["X7"]["rows"][row]["mAP"] == pytest.approx(header["metrics"]["mAP"], abs=0.02)
+        assert measured["X7"]["rows"][row]["runs"][0]["mAP"] == pytest.approx(header["metrics"]["mAP"], abs=0.02)
     fast = measured["X1"]["rows"][0]
     assert (fast["detector"], fast["count"]) == ("fast_rcnn", "all")
-    assert fast["mAP"] == pytest.approx(load_model("fast_rcnn_scenes")[1]["metrics"]["mAP"], abs=0.02)
+    assert fast["runs"][0]["mAP"] == pytest.approx(load_model("fast_rcnn_scenes")[1]["metrics"]["mAP"], abs=0.02)
 
 
-def test_the_same_model_has_the_same_row_wherever_it_appears(measured):
-    joint = measured["X7"]["rows"]["joint"]["mAP"]
+def of_runs(row, key="mAP"):
+    return [run[key] for run in row["runs"]]
+
+
+def test_the_same_models_have_the_same_runs_wherever_they_appear(measured):
+    joint = measured["X7"]["rows"]["joint"]
     (in_x1,) = (r for r in measured["X1"]["rows"] if (r["proposals"], r["count"]) == ("learned", 300))
-    assert in_x1["mAP"] == pytest.approx(joint, abs=5e-3)  # boxes went to the image's pixels and back
-    assert measured["X4"]["rows"][0]["mAP"] == pytest.approx(joint, abs=5e-3)
-    assert measured["X3"]["rows"]["shared"]["mAP"] == pytest.approx(measured["X7"]["rows"]["alternating"]["mAP"])
-    recall, counts = measured["X1"]["recall"]["learned"], measured["X1"]["counts"]
+    for row in (in_x1, measured["X4"]["rows"][0]):  # boxes went to the image's pixels and back
+        assert of_runs(row) == pytest.approx(of_runs(joint), abs=5e-3)
+    assert of_runs(measured["X3"]["rows"]["shared"]) == of_runs(measured["X7"]["rows"]["alternating"])
+    recall, place = measured["X1"]["recall"]["learned"], measured["X1"]["counts"].index(300)
     for iou in ("0.5", "0.7"):
-        assert recall[iou][counts.index(300)] == pytest.approx(
-            measured["X7"]["rows"]["joint"][f"recall {iou}"], abs=0.01
-        )
-        assert recall[iou] == sorted(recall[iou])  # more proposals cover more
+        assert recall[iou]["mean"][place] == pytest.approx(joint["mean"][f"recall {iou}"], abs=0.01)
+        assert recall[iou]["mean"] == sorted(recall[iou]["mean"])  # more proposals cover more
     assert measured["X5"]["rows"]["3 x 3"]["runs"] == measured["X6"]["rows"]["10"]["runs"]
 
 
+def test_a_recall_curve_lies_between_its_trainings(measured):
+    for name, curves in measured["X1"]["recall"].items():
+        for curve in curves.values():
+            low, mean, high = (torch.tensor(curve[key]) for key in ("from", "mean", "to"))
+            assert ((low <= mean + 1e-6) & (mean <= high + 1e-6)).all()
+            assert bool((low < high).any()) == (name == "learned"), "selective search does not learn"
+
+
 def test_the_measurements_hold_every_claim(measured):
-    rows = {claim: measured[claim]["rows"] for claim in ("X3", "X5", "X6", "X7")}
+    rows = {claim: tables(measured)[claim] for claim in ("X3", "X5", "X6", "X7")}
     assert set(rows["X3"]) == {"unshared", "shared"}
     assert set(rows["X5"]) == {"1 x 1", "1 x 3", "3 x 1", "3 x 3"}
     assert set(rows["X6"]) == {"0.1", "1", "10", "100"}
     assert set(rows["X7"]) == {"joint", "alternating"}
-    assert all(row["processor seconds"] > 0 for row in rows["X7"].values())
     assert {row["ablation"] for row in measured["X4"]["rows"]} == {"as it is", "no NMS", "no cls", "no reg"}
-    for claim in ("X5", "X6"):
-        assert all(len(row["runs"]) == measured["settings"]["short trainings"]["seeds"] for row in rows[claim].values())
-        for row in rows[claim].values():
-            assert row["mean"]["mAP"] == pytest.approx(sum(run["mAP"] for run in row["runs"]) / len(row["runs"]))
+
+
+def tables(measured):
+    """{claim: {name or place: row}}."""
+    whole = {claim: measured[claim]["rows"] for claim in ("X1", "X3", "X4", "X5", "X6", "X7")}
+    return {c: dict(enumerate(rows)) if isinstance(rows, list) else rows for c, rows in whole.items()}
+
+
+def test_every_row_has_its_seeds_and_their_spread(measured):
+    seeds, short = measured["settings"]["seeds"], measured["settings"]["short trainings"]["seeds"]
+    assert seeds >= 3
+    assert short >= 2
+    for claim, table in tables(measured).items():
+        for row in table.values():
+            assert of_runs(row, "seed") == list(range(short if claim in ("X5", "X6") else seeds))
+            assert len(set(of_runs(row))) > 1, "another seed is another training"
+            assert row["mAP from .. to"] == [min(of_runs(row)), max(of_runs(row))]
+            for key, value in row["mean"].items():
+                assert value == pytest.approx(sum(of_runs(row, key)) / len(row["runs"]))
+
+
+def test_joint_training_takes_less_time_than_the_four_steps_from_every_seed(measured):
+    """Processor seconds are compared where as many threads did the work."""
+    runs = (measured["X7"]["rows"][name]["runs"] for name in ("joint", "alternating"))
+    for joint, alternating in zip(*runs, strict=True):
+        assert joint["threads"] == alternating["threads"]
+        assert 0 < joint["processor seconds"] < alternating["processor seconds"]
+        assert sum(joint["batches"]) < sum(alternating["batches"])
 
 
 def test_intervals_hold_the_difference_that_they_are_of(measured):
     """Every row but the base of its table has one."""
-    tables = {claim: measured[claim]["rows"] for claim in ("X1", "X3", "X4", "X5", "X6", "X7")}
-    for claim, table in tables.items():
-        rows = list(table.values()) if isinstance(table, dict) else table
-        (base,) = (row for row in rows if "gain" not in row)
-        figure = lambda row: row["mean"]["mAP"] if "mean" in row else row["mAP"]  # noqa: E731
-        for row in rows:
+    for claim, table in tables(measured).items():
+        (base,) = (row for row in table.values() if "gain" not in row)
+        for row in table.values():
             low, high = row.get("gain", [-math.inf, math.inf])
-            assert low <= figure(row) - figure(base) <= high, claim
+            assert low <= row["mean"]["mAP"] - base["mean"]["mAP"] <= high, claim
 
 
 def test_seconds_add_up(measured):
     seconds = measured["X2"]["seconds"]
     parts = seconds["of it the network"] + seconds["of it the proposal layer"]
     assert seconds["learned"] == pytest.approx(parts, rel=0.2)  # medians, each by itself
+    for low, median, high in measured["X2"]["processor seconds"].values():
+        assert 0 < low < median < high, "pictures differ"
     for row in measured["speed"]["rows"]:
         assert row["total"] == pytest.approx(row["conv"] + row["proposal"] + row["region-wise"], rel=0.2)
         assert row["rate"] == pytest.approx(1 / row["total"], rel=0.05)
