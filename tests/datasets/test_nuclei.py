@@ -76,6 +76,10 @@ def test_masks_of_any_mode(mode, tmp_path):
     assert NucleiDataset(tmp_path).target(0)["area"].tolist() == [12]
 
 
+def test_all_above_0_is_nucleus(tmp_path):
+    assert NucleiDataset(write(tmp_path, "a", nucleus(2, 1, 6, 4) // 255)).target(0)["area"].tolist() == [12]
+
+
 def test_an_empty_mask_is_left_out_and_reported(tmp_path):
     write(tmp_path, "a", nucleus(2, 1, 6, 4), nucleus(0, 0, 0, 0), nucleus(0, 0, 0, 0))
     with pytest.warns(UserWarning, match=r"left out .*001\.png, in which no pixel belongs to a nucleus and 1 more"):
