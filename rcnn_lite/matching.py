@@ -9,6 +9,7 @@ from torch import Tensor
 from rcnn_lite.boxes import box_iou, require_positive_area
 
 POSITIVE, NEGATIVE, IGNORED = 1, 0, -1
+AT_ONCE = 1_000_000  # pairs that are compared at a time: 250,000 anchors x 500 objects together would take 4 GB
 
 
 def match_boxes(
@@ -37,7 +38,8 @@ def match_boxes(
     if not 0 <= low <= high <= fg_iou <= 1:
         raise ValueError(f"thresholds must satisfy 0 <= bg_iou <= fg_iou <= 1, got bg_iou={bg_iou}, fg_iou={fg_iou}")
     require_positive_area(gt_boxes, "gt_boxes")
-    iou = box_iou(boxes, gt_boxes)  # (N, M)
+    parts = boxes.split(max(1, AT_ONCE // max(1, len(gt_boxes))))
+    iou = torch.cat([box_iou(part, gt_boxes) for part in parts])  # (N, M)
     if iou.shape[1] == 0:  # nothing to find: every box is background, if background may overlap nothing
         matched = torch.full((len(boxes),), -1, dtype=torch.int64, device=boxes.device)
         return matched, torch.full_like(matched, NEGATIVE if low == 0 < high else IGNORED)
