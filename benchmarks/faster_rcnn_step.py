@@ -24,10 +24,10 @@ from pathlib import Path
 
 import torch
 import torchvision
-from faster_rcnn_parts import interval
 from harness import compare, write_table
 from memory import peak
 from rcnn_parts import scores
+from resampling import interval
 from torch import Generator, Tensor, nn
 from torchvision.models.detection import FasterRCNN as TorchvisionFasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -67,44 +67,48 @@ class RoIPool(MultiScaleRoIAlign):
         return torchvision.ops.roi_pool(maps["0"], boxes, self.output_size, 1 / self.stride)
 
 
+def numbers(ours: FasterRCNN) -> dict:
+    """Those of ours as torchvision calls them."""
+    settings, rpn, heads = ours.settings, ours.settings.rpn, ours.settings.heads
+    return {
+        "min_size": settings.short_side,
+        "max_size": settings.long_side,
+        "image_mean": [0.0] * 3,  # the backbone does it
+        "image_std": [1.0] * 3,
+        "rpn_pre_nms_top_n_train": rpn.training.before_nms,
+        "rpn_post_nms_top_n_train": rpn.training.after_nms,
+        "rpn_pre_nms_top_n_test": rpn.testing.before_nms,
+        "rpn_post_nms_top_n_test": rpn.testing.after_nms,
+        "rpn_nms_thresh": rpn.nms_iou,
+        "rpn_fg_iou_thresh": rpn.positive_iou,
+        "rpn_bg_iou_thresh": rpn.negative_iou,
+        "rpn_batch_size_per_image": rpn.anchors_per_image,
+        "rpn_positive_fraction": rpn.positive_fraction,
+        "box_head": TwoMLPHead(ours.channels * heads.bins**2, heads.width),
+        "box_predictor": FastRCNNPredictor(heads.width, len(ours.classes)),
+        "box_score_thresh": heads.score_threshold,
+        "box_nms_thresh": heads.nms_iou,
+        "box_detections_per_img": heads.max_detections,
+        "box_fg_iou_thresh": heads.positive_iou,
+        "box_bg_iou_thresh": heads.positive_iou,
+        "box_batch_size_per_image": heads.rois_per_image,
+        "box_positive_fraction": heads.positive_fraction,
+        "bbox_reg_weights": [1 / std for std in heads.delta_std],
+    }
+
+
 class Peer(TorchvisionFasterRCNN):
     """Torchvision's model with the weights and the numbers of ours."""
 
     def __init__(self, ours: FasterRCNN):
-        settings, stride, channels = ours.settings, ours.backbone.strides[-1], ours.backbone.channels[-1]
+        settings, stride = ours.settings, ours.backbone.strides[-1]
         rpn, heads = settings.rpn, settings.heads
         anchors = AnchorGenerator((rpn.anchor_sizes,), (rpn.aspect_ratios,))
         anchors.cell_anchors = [ours.rpn.cell_anchors + rpn.anchor_offset * stride]
         pool = (RoIPool if settings.pooling == "roi_pool" else MultiScaleRoIAlign)(["0"], heads.bins, 2)
         pool.stride = stride
-        super().__init__(
-            Body(copy.deepcopy(ours.backbone)),
-            min_size=settings.short_side,
-            max_size=settings.long_side,
-            image_mean=[0.0] * 3,  # the backbone does it
-            image_std=[1.0] * 3,
-            rpn_anchor_generator=anchors,
-            rpn_pre_nms_top_n_train=rpn.training.before_nms,
-            rpn_post_nms_top_n_train=rpn.training.after_nms,
-            rpn_pre_nms_top_n_test=rpn.testing.before_nms,
-            rpn_post_nms_top_n_test=rpn.testing.after_nms,
-            rpn_nms_thresh=rpn.nms_iou,
-            rpn_fg_iou_thresh=rpn.positive_iou,
-            rpn_bg_iou_thresh=rpn.negative_iou,
-            rpn_batch_size_per_image=rpn.anchors_per_image,
-            rpn_positive_fraction=rpn.positive_fraction,
-            box_roi_pool=pool,
-            box_head=TwoMLPHead(channels * heads.bins**2, heads.width),
-            box_predictor=FastRCNNPredictor(heads.width, len(ours.classes)),
-            box_score_thresh=heads.score_threshold,
-            box_nms_thresh=heads.nms_iou,
-            box_detections_per_img=heads.max_detections,
-            box_fg_iou_thresh=heads.positive_iou,
-            box_bg_iou_thresh=heads.positive_iou,
-            box_batch_size_per_image=heads.rois_per_image,
-            box_positive_fraction=heads.positive_fraction,
-            bbox_reg_weights=[1 / std for std in heads.delta_std],
-        )
+        body = Body(copy.deepcopy(ours.backbone))
+        super().__init__(body, rpn_anchor_generator=anchors, box_roi_pool=pool, **numbers(ours))
         self.rpn.min_size = rpn.min_size
         self.rpn.load_state_dict(ours.rpn.state_dict())
         self.roi_heads.load_state_dict(ours.roi_heads.state_dict())
