@@ -38,7 +38,7 @@ def scale_nothing(boxes: Tensor, image_size: tuple[int, int], new_size: tuple[in
     return boxes.clone()
 
 
-_BINS, _SCALE = "regions.roi_pool._bins", "regions.scales.scale_boxes"
+_BINS, _SCALE = "regions.roi_pool.bins_of_whole_cells", "regions.scales.scale_boxes"
 _TABLE = (
     Mistake(
         "bins_floored",

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rcnn_lite.regions.roi_align import roi_align, roi_warp, weighted_bins
-from rcnn_lite.regions.roi_pool import _bins as bins_of_whole_cells
+from rcnn_lite.regions.roi_pool import bins_of_whole_cells
 from rcnn_lite.regions.rois import require_rois
 
 

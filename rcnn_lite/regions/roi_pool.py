@@ -32,14 +32,16 @@ def roi_pool(features: Tensor, rois: Tensor, output_size: int | tuple[int, int],
     require_rois(rois, features)
     rows, columns = (output_size, output_size) if isinstance(output_size, int) else output_size
     image = rois[:, 0].long()
-    top, bottom = _bins(rois[:, 2], rois[:, 4], spatial_scale, rows, features.shape[2])  # (R, P) each
-    left, right = _bins(rois[:, 1], rois[:, 3], spatial_scale, columns, features.shape[3])  # (R, Q) each
+    top, bottom = bins_of_whole_cells(rois[:, 2], rois[:, 4], spatial_scale, rows, features.shape[2])  # (R, P) each
+    left, right = bins_of_whole_cells(rois[:, 1], rois[:, 3], spatial_scale, columns, features.shape[3])  # (R, Q) each
     if features.device.type == "cpu":
         return _CompiledRoIPool.apply(features, image, top, bottom, left, right)
     return _pool_columns_then_rows(features, image, top, bottom, left, right)
 
 
-def _bins(start: Tensor, end: Tensor, spatial_scale: float, count: int, limit: int) -> tuple[Tensor, Tensor]:
+def bins_of_whole_cells(
+    start: Tensor, end: Tensor, spatial_scale: float, count: int, limit: int
+) -> tuple[Tensor, Tensor]:
     """Bounds, within [0, limit], of ``count`` bins on one axis for RoIs ``start`` to ``end`` (R,): two (R, count)."""
     first, last = round_half_away(start * spatial_scale), round_half_away(end * spatial_scale)  # (R,) whole cells
     size = (last - first + 1).clamp(min=1) / count  # (R,) cells a bin

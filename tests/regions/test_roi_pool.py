@@ -15,8 +15,8 @@ from rcnn_lite.regions.spp import bin_range, range_maxima, spatial_pyramid_pool
 def plain_form(features, rois):
     """roi_pool as it runs on any other device, with bins of 3 x 4."""
     image = rois[:, 0].long()
-    rows = module._bins(rois[:, 2], rois[:, 4], SCALE, 3, features.shape[2])
-    columns = module._bins(rois[:, 1], rois[:, 3], SCALE, 4, features.shape[3])
+    rows = module.bins_of_whole_cells(rois[:, 2], rois[:, 4], SCALE, 3, features.shape[2])
+    columns = module.bins_of_whole_cells(rois[:, 1], rois[:, 3], SCALE, 4, features.shape[3])
     return module._pool_columns_then_rows(features, image, *rows, *columns)
 
 
