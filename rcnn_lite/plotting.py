@@ -26,6 +26,8 @@ LOSSES = {  # by name, so that a loss looks the same in every figure
     "box_regression": "#b15928",
     "objectness": "#333333",
     "rpn_box_regression": "#17becf",
+    "mask": "#bcbd22",
+    "keypoint": "#e377c2",
 }
 
 
