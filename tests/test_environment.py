@@ -127,7 +127,8 @@ def test_what_is_imported_is_declared(project, folder, part):
     if part == "test":
         declared |= {canonicalize_name(Requirement(line).name) for line in project["optional-dependencies"]["test"]}
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / folder).rglob("*.py")]
-    beside = {path.stem for place in ("tests", folder) for path in (ROOT / place).rglob("*.py")}
+    places = ("tests", "benchmarks") if part == "test" else (folder,)
+    beside = {path.stem for place in places for path in (ROOT / place).rglob("*.py")}
     own = {"rcnn_lite", "benchmarks", "harness"} | beside
     names = imported_modules(sources) - own - set(sys.stdlib_module_names)
     assert {canonicalize_name(MODULES.get(name, name)) for name in names} <= declared

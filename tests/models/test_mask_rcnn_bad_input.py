@@ -91,7 +91,7 @@ def test_masks_of_true_and_false_are_those_of_1_and_0(generator):
 @pytest.mark.parametrize("model", ["mask_rcnn", "mask_rcnn_fpn"])
 def test_500_objects_are_learned_from(model):
     """As large as they are: with a pyramid there are 250,000 anchors to compare with each of them."""
-    assert 1e9 < peak(partial(training_step, model, shown=1000)) < 3e9  # two pictures' masks are one gigabyte
+    assert 1e9 < peak(partial(training_step, model, shown=1000)) < 5e9  # two pictures' masks are one of them
 
 
 @linux
