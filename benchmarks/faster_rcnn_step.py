@@ -143,8 +143,14 @@ def detecting(checkpoint: str, side: int, pooling: str) -> tuple[Callable[[], ob
 def step_of(checkpoint: str, side: int, pooling: str, name: str) -> Callable[[], object]:
     """A training step of one of the two, called once already."""
     torch.set_num_threads(THREADS)
-    model, data, generator = both(checkpoint, side, pooling)[name].train(), Scenes("train"), Generator().manual_seed(0)
+    return stepping(both(checkpoint, side, pooling)[name])
+
+
+def stepping(model) -> Callable[[], object]:
+    """A training step of a model of either kind on the first scenes, called once already."""
+    data, generator = Scenes("train"), Generator().manual_seed(0)
     given = [data[i][0] for i in range(IMAGES)], [data[i][1] for i in range(IMAGES)]
+    model.train()
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-6)
 
     def step() -> None:

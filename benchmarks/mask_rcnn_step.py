@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 
 import torch
-from faster_rcnn_step import IMAGES, NAMES, THREADS, Body, numbers
+from faster_rcnn_step import IMAGES, NAMES, THREADS, Body, numbers, stepping
 from harness import compare, write_table
 from memory import peak
 from torch import Generator, Tensor, nn
@@ -120,18 +120,7 @@ def detection_of(checkpoint: str, side: int, name: str) -> Callable[[], object]:
 def step_of(checkpoint: str, side: int, name: str) -> Callable[[], object]:
     """A training step of one of the two, called once already."""
     torch.set_num_threads(THREADS)
-    model, data, generator = both(checkpoint, side)[name].train(), Scenes("train"), Generator().manual_seed(0)
-    given = [data[i][0] for i in range(IMAGES)], [data[i][1] for i in range(IMAGES)]
-    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-6)
-
-    def step() -> None:
-        losses = model.losses(*given, generator=generator)
-        optimiser.zero_grad()
-        sum(losses.values()).backward()
-        optimiser.step()
-
-    step()
-    return step
+    return stepping(both(checkpoint, side)[name])
 
 
 def main() -> None:
