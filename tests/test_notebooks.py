@@ -293,6 +293,7 @@ def sanitized(text: str) -> str:
     [
         ("took 1.23 s", "took 0.9 s"),
         ("45 ms, 3 µs", "7.25 ms, 900 ns"),
+        ("stride 16   99.9 ms", "stride 16  100.1 ms"),
         ("12.3x", "0.9x"),
         ("3 x faster", "4.5 x faster"),
         ("0.71 (expected 0.68 .. 0.74: yes)", "0.7 (expected 0.68 .. 0.74: yes)"),
