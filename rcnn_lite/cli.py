@@ -84,7 +84,12 @@ def _add_train(commands) -> None:
     train.add_argument(
         "--test-images", type=_count, metavar="N", help="measure on the first N test pictures (default: all)"
     )
-    train.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: %(default)s)")
+    train.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of first weights and draws (default: %(default)s)"
+    )
+    train.add_argument(
+        "--data-seed", type=int, default=0, metavar="N", help="which scenes there are (default: %(default)s)"
+    )
     train.add_argument(
         "--backbone", default="lite0", metavar="NAME", help="lite0, alexnet, vgg16 or resnet50 (default: %(default)s)"
     )
@@ -169,10 +174,10 @@ def run_train(args: argparse.Namespace) -> int:
     from rcnn_lite.evaluation.scorecard import describe, measure
     from rcnn_lite.models.recipes import RECIPES, Order
 
-    data = Scenes("train", n=args.images, seed=args.seed)
+    data = Scenes("train", n=args.images, seed=args.data_seed)
     order = Order(args.out, args.seed, args.backbone, args.size, args.proposals, args.finetune, args.layer, args.device)
     model, training = RECIPES[args.model](data, order)
-    metrics, _ = measure(model, Scenes("test", n=args.test_images, seed=args.seed))
+    metrics, _ = measure(model, Scenes("test", n=args.test_images, seed=args.data_seed))
     tensors, description = model.to_checkpoint()
     note = {"command": args.command_line, "seed": args.seed, "data": data.fingerprint, "metrics": metrics}
     file = args.checkpoint or args.out / f"{args.model}.safetensors"

@@ -172,6 +172,20 @@ def test_models_without_proposals_train_evaluate_and_detect(name, tmp_path, pict
     assert f"--finetune means nothing to --model {name}" in capsys.readouterr().err
 
 
+def test_the_seed_is_of_weights_and_draws_and_only_the_data_seed_of_scenes(tmp_path, monkeypatch):
+    """So that trainings with several seeds are comparable: they learn from the same pictures."""
+    seen = []
+
+    def note(data, order):
+        seen.append((data.fingerprint, order.seed))
+        raise ValueError("enough is known")
+
+    monkeypatch.setitem(RECIPES, "rpn", note)
+    for chosen in (["--seed", "1"], ["--seed", "2"], ["--seed", "1", "--data-seed", "5"]):
+        assert cli.main(["train", "--model", "rpn", "--out", str(tmp_path), *chosen]) == 1
+    assert seen == [("train 0", 1), ("train 0", 2), ("train 5", 1)]
+
+
 def test_interrupted_training_says_how_to_go_on(monkeypatch, capsys, tmp_path):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
