@@ -1,8 +1,10 @@
 """Sliders for the notebooks, with a static first picture for everybody who reads without a kernel."""
 
+import itertools
 import os
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 
 
 def sliders(callback: Callable, live: bool | None = None, **ranges: tuple) -> None:
@@ -10,7 +12,8 @@ def sliders(callback: Callable, live: bool | None = None, **ranges: tuple) -> No
 
     Where nobody can move a slider (a page, a test, a batch run) the callback is called once with the starting values,
     so its picture and its printed line are what the notebook stores. ``live`` says which it is; by default `is_live`
-    finds out. Bounds without order raise ValueError.
+    finds out. In tests (``RCNN_LITE_TRY_SLIDERS=1``) the ends of the sliders are tried too. Bounds without order raise
+    ValueError.
 
     >>> sliders(lambda x: print("x =", x), live=False, x=(0, 10, 5))
     x = 5
@@ -20,6 +23,8 @@ def sliders(callback: Callable, live: bool | None = None, **ranges: tuple) -> No
             raise ValueError(f"{name} must be (least, most, start[, step]) with least <= start <= most, got {bounds}")
     if not (is_live() if live is None else live):
         callback(**{name: bounds[2] for name, bounds in ranges.items()})
+        if os.environ.get("RCNN_LITE_TRY_SLIDERS") == "1":
+            try_out(callback, ranges)
         return
     from ipywidgets import FloatSlider, IntSlider, interact  # slow to import, and needed only here
 
@@ -29,6 +34,33 @@ def sliders(callback: Callable, live: bool | None = None, **ranges: tuple) -> No
         options = {"step": step[0]} if step else {}
         made[name] = kind(min=least, max=most, value=start, continuous_update=False, **options)
     interact(callback, **made)
+
+
+def try_out(callback: Callable, ranges: dict[str, tuple]) -> None:
+    """Call ``callback`` with every combination of the sliders' ends; what it shows is thrown away.
+
+    What it raises, warnings included, comes with a note that says where the sliders stood.
+    """
+    from IPython.utils.capture import capture_output  # needed only here
+
+    for values in corners(ranges):
+        with capture_output(), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                callback(**values)
+            except Exception as error:
+                error.add_note("with the sliders at " + ", ".join(f"{name} = {v}" for name, v in values.items()))
+                raise
+
+
+def corners(ranges: dict[str, tuple]) -> Iterator[dict[str, float]]:
+    """Every combination of the ends of the ranges.
+
+    >>> list(corners({"x": (0, 9, 5), "t": (0.0, 1.0, 0.5, 0.1)}))[1:3]
+    [{'x': 0, 't': 1.0}, {'x': 9, 't': 0.0}]
+    """
+    for values in itertools.product(*(bounds[:2] for bounds in ranges.values())):
+        yield dict(zip(ranges, values, strict=True))
 
 
 def is_live() -> bool:

@@ -31,7 +31,7 @@ ONLY_IN = {  # third-party name: the modules that may import it
     "nbclient": ("course",),
     "nbconvert": ("pages",),
     "jupyter_client": ("course",),
-    "IPython": ("checks", "plotting"),
+    "IPython": ("checks", "plotting", "widgets"),
 }
 HEAVY = ("torch", "numpy", "numba", "matplotlib", "sklearn", "skimage", "cv2", "torchvision")
 MAX_LINES, MAX_BODY, MAX_ARGUMENTS = 250, 45, 8
