@@ -71,6 +71,13 @@ def kept(file: Path, make: Callable[[], dict]) -> dict:
     return json.loads(file.read_text())
 
 
+def claim_folder(out: Path, wanted: dict) -> None:
+    """Writes down what the folder's measurements are made with; ValueError if it holds some made otherwise."""
+    before = kept(out / "bench.json", lambda: wanted)
+    if other := [name for name, value in wanted.items() if before[name] != value]:
+        raise ValueError(f"{out} holds measurements with another value of {other[0]}: choose another folder")
+
+
 def train_one(name: str, out: Path, data: Scenes) -> dict:
     """Train a model from nothing; processor seconds it took (None if it was interrupted), bytes of features on disk.
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from fast_rcnn_claims import kept
+from fast_rcnn_claims import claim_folder, kept
 from rcnn_parts import scores
 from resampling import Detections, interval
 from torch import Tensor
@@ -52,10 +52,7 @@ class Bench:
 
     def claim(self) -> None:
         """ValueError if the folder holds measurements with other scenes or models; the short trainings have names."""
-        wanted = {"images": self.images, "batches": self.batches, "fast": self.fast}
-        before = kept(self.out / "bench.json", lambda: wanted)
-        if other := [name for name, value in wanted.items() if before[name] != value]:
-            raise ValueError(f"{self.out} holds measurements with another value of {other[0]}: choose another folder")
+        claim_folder(self.out, {"images": self.images, "batches": self.batches, "fast": self.fast})
 
     @cached_property
     def train(self) -> Scenes:

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from fast_rcnn_claims import kept
+from fast_rcnn_claims import claim_folder, kept
 from mask_rcnn_variants import VARIANTS, settings_of
 from rcnn_parts import RESAMPLES
 from torch import Generator, Tensor
@@ -43,10 +43,7 @@ class MaskBench:
 
     def claim(self) -> None:
         """ValueError if the folder holds measurements with other scenes or trainings."""
-        wanted = {"images": self.images, "iterations": self.iterations, "side": self.side}
-        before = kept(self.out / "bench.json", lambda: wanted)
-        if other := [name for name, value in wanted.items() if before[name] != value]:
-            raise ValueError(f"{self.out} holds measurements with another value of {other[0]}: choose another folder")
+        claim_folder(self.out, {"images": self.images, "iterations": self.iterations, "side": self.side})
 
     @cached_property
     def train(self) -> Scenes:
