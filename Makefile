@@ -18,10 +18,11 @@ PYTEST := $(PY) -m pytest -n $(JOBS) --dist loadfile
 # make course, is up to twice as fast with threads that spin.
 test unit nbval: export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help course test lint unit nbval lab clean
+.PHONY: help course release test lint unit nbval lab clean
 
 help:
 	@echo "make course   execute all notebooks, write copies and browsable pages to build/"
+	@echo "make release  editions for teaching: students' (nbgrader), instructor's, slides; to build/release/"
 	@echo "make test     lint, unit tests, and every notebook's stored outputs"
 	@echo "make lab      open the first notebook in JupyterLab"
 	@echo "make lint, make unit, make nbval   the three parts of make test"
@@ -35,6 +36,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 course: $(STAMP)
 	$(PY) -m rcnn_lite.course
+
+release: $(STAMP)
+	$(PY) -m rcnn_lite.teaching
 
 lab: $(STAMP)
 	$(PY) -m jupyterlab $(firstword $(sort $(NOTEBOOKS)) notebooks)

@@ -12,13 +12,14 @@ ROOT = Path(__file__).resolve().parents[1] / "rcnn_lite"
 
 # A module may import its own layer and those above it in this list. The longest matching name counts.
 LAYERS = (
-    {"paths", "cache", "images", "boxes", "kernels"},
+    {"paths", "cache", "images", "boxes", "kernels", "distributed", "workers"},
     {"nms", "matching", "losses", "regions", "proposals", "checkpoints"},
     {"proposals.selective_search", "proposals.rpn", "proposals.pyramid_rpn", "heads"},
     {"models"},
 )
 SIDES = {"training", "evaluation", "plotting", "datasets"}  # import layers and each other, never models
-TOP = {"checks", "cli", "course", "family", "pages", "widgets"}  # import anything, are imported by no other part
+# Import anything, are imported by no other part:
+TOP = {"checks", "cli", "course", "family", "pages", "teaching", "widgets"}
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 ONLY_IN = {  # third-party name: the modules that may import it
@@ -27,10 +28,13 @@ ONLY_IN = {  # third-party name: the modules that may import it
     "skimage.feature": ("regions.hog",),
     "torchvision.ops": (),
     "torchvision.models.detection": (),
-    "nbformat": ("course", "pages"),
+    "nbformat": ("course", "pages", "teaching"),
     "nbclient": ("course",),
-    "nbconvert": ("pages",),
+    "nbconvert": ("pages", "teaching"),
     "jupyter_client": ("course",),
+    "nbgrader": ("teaching",),
+    "latex2mathml": ("teaching",),
+    "sphinx_revealjs": ("teaching",),
     "IPython": ("checks", "plotting", "widgets"),
 }
 HEAVY = ("torch", "numpy", "numba", "matplotlib", "sklearn", "skimage", "cv2", "torchvision")
