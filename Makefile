@@ -18,12 +18,13 @@ PYTEST := $(PY) -m pytest -n $(JOBS) --dist loadfile
 # make course, is up to twice as fast with threads that spin.
 test unit nbval: export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help course release test lint unit nbval lab clean
+.PHONY: help course release test lint unit nbval mutants lab clean
 
 help:
 	@echo "make course   execute all notebooks, write copies and browsable pages to build/"
 	@echo "make release  editions for teaching: students' (nbgrader), instructor's, slides; to build/release/"
 	@echo "make test     lint, unit tests, and every notebook's stored outputs"
+	@echo "make mutants  every wrong answer to an exercise with the message its check gives; to build/mutants.md"
 	@echo "make lab      open the first notebook in JupyterLab"
 	@echo "make lint, make unit, make nbval   the three parts of make test"
 	@echo "make clean    remove build/ and the caches (.venv stays)"
@@ -54,6 +55,9 @@ unit: $(STAMP)
 
 nbval: $(STAMP)
 	$(if $(NOTEBOOKS),$(PYTEST) $(NBVAL) $(NOTEBOOKS),@echo "no notebooks yet")
+
+mutants: $(STAMP)
+	$(PY) tests/mutants_listing.py
 
 clean:
 	rm -rf build .pytest_cache .ruff_cache .hypothesis

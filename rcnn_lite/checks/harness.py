@@ -180,6 +180,8 @@ class Exercise:
         same = [name for name, value in copies if failure.result and difference(value, failure.result[0]) is None]
         if same:
             return f"Likely mistake: `{same[0]}` is returned as it came."
+        if not self.known:
+            return None
         others = [case for case, _ in zip(self.all_cases(), range(OTHER_CASES), strict=False)]
         outcomes = []
         for case in [failure.case, *others]:
@@ -190,7 +192,7 @@ class Exercise:
         for known in self.known:
             agrees = [_agree(self._call(known.wrong, case), outcome) for case, outcome in outcomes]
             scores.append(sum(agrees) * agrees[0])
-        if not scores or max(scores) == 0:
+        if max(scores) == 0:
             return None
         sure = "Likely mistake" if max(scores) == len(outcomes) else "Perhaps"
         return f"{sure}: {self.known[scores.index(max(scores))].words}"

@@ -1,26 +1,18 @@
 """Every check of every notebook: right answers pass, wrong ones are told what is wrong.
 
-The answers are in tests/mutants/, a file for each module of rcnn_lite.checks that holds exercises.
+The answers are in tests/mutants/, a file for each module of rcnn_lite.checks that holds exercises; `make mutants` lists
+them with their messages.
 """
 
-import importlib
 import re
 from dataclasses import replace
-from pathlib import Path
 
+import answers
 import pytest
+from answers import ANSWERS, EXERCISES, MODULES
 
-from rcnn_lite.checks import CheckFailed, Exercise
+from rcnn_lite.checks import CheckFailed
 from rcnn_lite.checks.values import difference
-
-MODULES = sorted(path.stem for path in (Path(__file__).parents[1] / "mutants").glob("*.py"))
-ANSWERS = {name: importlib.import_module(f"mutants.{name}") for name in MODULES}
-EXERCISES = {
-    (name, exercise.name): exercise
-    for name in MODULES
-    for exercise in vars(importlib.import_module(f"rcnn_lite.checks.{name}")).values()
-    if isinstance(exercise, Exercise)
-}
 
 
 def cases_of(kind):
@@ -73,10 +65,7 @@ def test_cases_worked_by_hand_agree_with_the_package(exercise):
 
 @every_exercise
 def test_the_stub_is_not_an_answer(exercise):
-    def stub(*args):
-        raise NotImplementedError
-
-    assert message_of(exercise, stub) == f"{exercise.name}: not written yet."
+    assert message_of(exercise, answers.stub) == f"{exercise.name}: not written yet."
     assert message_of(exercise, None) == f"{exercise.name}: not written yet."
     for nothing in (None, ...):
         assert "not written yet" in message_of(exercise, lambda *args, nothing=nothing: nothing)
@@ -84,15 +73,12 @@ def test_the_stub_is_not_an_answer(exercise):
 
 @every_exercise
 def test_the_first_argument_returned_is_recognised(exercise):
-    assert f"`{exercise.parameters()[0]}` is returned as it came" in message_of(exercise, lambda *args: args[0])
+    assert f"`{exercise.parameters()[0]}` is returned as it came" in message_of(exercise, answers.identity)
 
 
 @every_exercise
 def test_a_crash_is_shown_with_its_input(exercise):
-    def crash(*args):
-        return [1, 2, 3][7]
-
-    message = message_of(exercise, crash)
+    message = message_of(exercise, answers.crash)
     assert "stops with IndexError (list index out of range)" in message
     assert "The line: return [1, 2, 3][7]" in message
     assert f"{exercise.parameters()[0]} = " in message
@@ -100,21 +86,14 @@ def test_a_crash_is_shown_with_its_input(exercise):
 
 @every_exercise
 def test_an_answer_that_changes_its_arguments_is_told(exercise):
-    def mutate(*args):
-        args[0][...] = 77
-        return exercise.reference(*args)
-
-    message = message_of(exercise, mutate)
+    message = message_of(exercise, answers.mutate(exercise))
     assert f"changes its argument `{exercise.parameters()[0]}`" in message
 
 
 @every_exercise
 def test_an_endless_loop_is_stopped(exercise):
-    def endless(*args):
-        while True:
-            pass
-
-    assert "does not come to an end; stopped after 0.2 seconds" in message_of(replace(exercise, seconds=0.2), endless)
+    message = message_of(replace(exercise, seconds=0.2), answers.endless)
+    assert "does not come to an end; stopped after 0.2 seconds" in message
 
 
 @every_exercise
