@@ -79,6 +79,7 @@ MORE = (
     "aligning_mistakes",
     "masking_mistakes",
     "pyramids_mistakes",
+    "scoring_mistakes",
 )
 """Modules beside this one that add theirs when they are imported; that happens when mistakes are first asked for."""
 
