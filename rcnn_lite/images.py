@@ -4,13 +4,46 @@ Classical code wants uint8 (H, W, 3) RGB; networks want float32 (3, H, W) in [0,
 modules.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000")
+"""What is tried; JPEG includes the MPO of telephones. For some of the others Pillow would start another program."""
+
+ORIENTATION = 0x0112
+"""The EXIF tag that says how the camera was held: 1 (upright) to 8."""
+
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns the stored pixels upright, by EXIF orientation."""
+
+
+class Header(NamedTuple):
+    """What the first bytes of a picture file say: the stored (H, W), EXIF's orientation 1 to 8, and Pillow's mode."""
+
+    stored: tuple[int, int]
+    orientation: int
+    mode: str
+
+    @property
+    def displayed(self) -> tuple[int, int]:
+        """(H, W) as `read_image` gives it, upright."""
+        return self.stored if self.orientation < 5 else self.stored[::-1]
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -18,15 +51,54 @@ def read_image(path: str | Path) -> np.ndarray:
 
     Raises ValueError naming the file when it is missing, is no picture, or is truncated.
     """
-    path = Path(path)
+    with _opened(path) as picture:
+        method = UPRIGHT.get(_orientation(picture))
+        return as_rgb(_eight_bits(picture if method is None else picture.transpose(method)))
+
+
+def read_header(path: str | Path) -> Header:
+    """Size, orientation and mode of a picture file, without its pixels. ValueError as `read_image`."""
+    with _opened(path) as picture:
+        mode = "RGBA" if "transparency" in picture.info else picture.mode
+        return Header((picture.height, picture.width), _orientation(picture), mode)
+
+
+def read_numbers(path: str | Path) -> np.ndarray:
+    """The numbers that a mask file holds, integers (H, W) as stored: grey values, or places in a palette.
+
+    Where a file has colours, they are turned into grey. ValueError as `read_image`.
+    """
+    with _opened(path) as picture:
+        plain = picture.mode in ("1", "L", "P", "I") or picture.mode.startswith("I;16")
+        return np.asarray(picture if plain else picture.convert("L")).astype(np.int32)
+
+
+def check_pixels(path: str | Path) -> None:
+    """Decode a picture file as cheaply as its format allows. ValueError as `read_image`, for a truncated one too."""
+    with _opened(path) as picture:
+        picture.draft(None, (1, 1))  # of a JPEG every byte is decoded, but only every eighth pixel is made
+        picture.load()
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Image.Image]:
+    """The picture file; whatever goes wrong while it is open becomes a ValueError that names it."""
     try:
-        with Image.open(path) as picture:
-            upright = ImageOps.exif_transpose(picture)
-            return as_rgb(_eight_bits(upright))
+        with Image.open(path, formats=FORMATS) as picture:
+            yield picture
     except FileNotFoundError:
         raise ValueError(f"there is no picture file {path}") from None
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # broken bytes make Pillow's decoders raise errors of every kind
         raise ValueError(f"{path} cannot be read as a picture: {error}") from error
+
+
+def _orientation(picture: Image.Image) -> int:
+    """EXIF's orientation, 1 where there is none, or none that can be read."""
+    try:
+        value = picture.getexif().get(ORIENTATION, 1)
+    except Exception:  # a broken note about a picture is no broken picture
+        return 1
+    return value if value in range(1, 9) else 1
 
 
 def _eight_bits(picture: Image.Image) -> np.ndarray:

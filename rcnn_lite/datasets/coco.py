@@ -2,27 +2,25 @@
 https://cocodataset.org/#format-data).
 """
 
-import json
-import math
+import hashlib
 import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from rcnn_lite.datasets.coco_files import (
+    read_json,
+    require_in_box,
+    usable_categories,
+    usable_images,
+    usable_objects,
+)
 from rcnn_lite.datasets.coco_masks import decode_segmentation
-from rcnn_lite.images import image_to_tensor, read_image
-
-KEYS = {
-    "images": ("id", "file_name", "height", "width"),
-    "categories": ("id", "name"),
-    "annotations": ("image_id", "category_id", "bbox"),
-}
-"""What each entry of a section must have; areas, crowds and segmentations may be missing."""
+from rcnn_lite.datasets.reading import AnnotatedPictures, fingerprint
 
 
-class COCODataset:
+class COCODataset(AnnotatedPictures):
     """Images and objects of a COCO annotation file.
 
     Parameters
@@ -32,67 +30,71 @@ class COCODataset:
 
     An item is (image, target) as in `rcnn_lite.datasets`, sorted by COCO's image id, which is the target's
     ``image_id``. COCO's category ids have gaps (80 classes up to 90); sorted, they become the labels 1 .. K, named by
-    ``classes``, and ``category_ids[label]`` leads back. Boxes ``x y w h`` become ``x, y, x + w, y + h``. Targets have
-    ``masks`` if every annotation of the file has a segmentation; a warning says so if only some have.
+    ``classes``, and ``category_ids[label]`` leads back. Boxes ``x y w h`` become ``x, y, x + w, y + h``, clipped to
+    the picture. Targets have ``masks`` if every annotation of the file has a segmentation; a warning says so if only
+    some have.
 
-    Objects whose box has no area are left out; ``problems`` has a sentence for each, and a warning says how many there
-    are. So are, when their target is first read, objects whose segmentation holds no pixel's centre, as a line does.
-    Raises ValueError naming what is missing or broken, and where; also for a mask that lies for the most part outside
-    its box.
+    Left out are pictures that are missing or share an id, and objects of unknown categories and pictures, or whose box
+    has no area; ``findings`` has each, and a warning says how many there are. So are, when their target is first read,
+    objects whose segmentation holds no pixel's centre, as a line does. Raises ValueError naming what is broken, and
+    where; also for a mask that lies for the most part outside its box.
     """
 
     def __init__(self, images: str | Path, annotations: str | Path):
+        super().__init__()
         self.folder, self.path = Path(images), Path(annotations)
-        content = _read_json(self.path)
-        categories = sorted(content["categories"], key=lambda category: category["id"])
+        content = read_json(self.path)
+        categories = usable_categories(content, self.path)
         self.category_ids = (0, *(category["id"] for category in categories))
         self.classes = ("background", *(category["name"] for category in categories))
-        self._images = sorted(content["images"], key=lambda image: image["id"])
-        self.problems: list[str] = []
-        self._objects = self._group(content["annotations"])
-        without = [item for items in self._objects.values() for item in items if not item.get("segmentation")]
-        self.has_masks = not without
-        self._check_pictures()
-        if self.problems:
-            rest = f" and {len(self.problems) - 1} more (see .problems)" if len(self.problems) > 1 else ""
-            warnings.warn(f"{self.path}: left out {self.problems[0]}{rest}", stacklevel=2)
-        if 0 < len(without) < sum(map(len, self._objects.values())):
-            some = f"annotation {without[0].get('id')} has no segmentation"
-            warnings.warn(f"{self.path}: {some}, so no target has masks", stacklevel=2)
+        self._images = usable_images(content, self.folder, self.note)
+        if content["images"] and not self._images:
+            raise ValueError(f"{self.folder} has no picture of {self.path}: {self.problems[0]}")
+        self._objects = usable_objects(content, self._images, categories, self.note)
+        self._labels = {number: label for label, number in enumerate(self.category_ids)}
+        self.warn(self.path)
+        self.has_masks = self._have_masks()
+        digest = hashlib.sha256(self.path.read_bytes()).digest()
+        self.fingerprint = fingerprint(digest, [image["path"] for image in self._images])
 
     def __len__(self) -> int:
         return len(self._images)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, dict]:
-        record = self._images[index]
-        path = self.folder / record["file_name"]
-        image = image_to_tensor(read_image(path))  # (3, H, W)
-        if tuple(image.shape[1:]) != (record["height"], record["width"]):
-            real = "{} x {}".format(*image.shape[1:])
-            raise ValueError(f"{path} has {real} pixels but {self.path} says {record['height']} x {record['width']}")
-        return image, self.target(index)
+    def picture(self, index: int) -> Path:
+        """The file of a picture."""
+        return self._images[index]["path"]
 
-    def target(self, index: int) -> dict:
-        """The target of an item alone, without reading its picture."""
-        record = self._images[index]
-        items, size = self._objects[record["id"]], (record["height"], record["width"])
-        masks = None
+    def annotated_size(self, index: int) -> tuple[int, int]:
+        """(H, W) as the annotation has it."""
+        return self._images[index]["height"], self._images[index]["width"]
+
+    def annotated(self, index: int) -> dict:
+        """The target in the frame of the annotation."""
+        number = self._images[index]["id"]
+        items, masks = self._objects[number], None
         if self.has_masks:
-            items, masks = self._masks(items, size)
-        corners = torch.tensor([item["bbox"] for item in items], dtype=torch.float64).reshape(-1, 4)  # (N, 4) x y w h
-        corners[:, 2:] += corners[:, :2]
-        areas = [item.get("area", item["bbox"][2] * item["bbox"][3]) for item in items]
+            items, masks = self._masks(items, self.annotated_size(index))
         target = {
-            "boxes": corners.float(),
-            "labels": torch.tensor([self.category_ids.index(i["category_id"]) for i in items], dtype=torch.int64),
-            "image_id": record["id"],
-            "iscrowd": torch.tensor([item.get("iscrowd", 0) for item in items], dtype=torch.int64),
-            "area": torch.tensor(areas, dtype=torch.float32),
+            "boxes": torch.tensor([item["bbox"] for item in items], dtype=torch.float32).reshape(-1, 4),
+            "labels": torch.tensor([self._labels[item["category_id"]] for item in items], dtype=torch.int64),
+            "image_id": number,
+            "iscrowd": torch.tensor([item["iscrowd"] for item in items], dtype=torch.int64),
+            "area": torch.tensor([item["area"] for item in items], dtype=torch.float32),
         }
         return target if masks is None else target | {"masks": torch.from_numpy(masks)}
 
+    def _have_masks(self) -> bool:
+        """Whether every object has a segmentation; if only some have, that is said."""
+        items = [item for items in self._objects.values() for item in items]
+        without = [item for item in items if not item.get("segmentation")]
+        if 0 < len(without) < len(items):
+            some = f"annotation {without[0].get('id')} has no segmentation, so no target has masks"
+            self.note("no masks", f"{len(without)} of {len(items)}, {some}")
+            warnings.warn(f"{self.path}: {some}", stacklevel=3)
+        return not without
+
     def _masks(self, items: list[dict], size: tuple[int, int]) -> tuple[list[dict], np.ndarray]:
-        """The items that have pixels, and their masks: uint8 (N, H, W). The others go to ``problems``."""
+        """The items that have pixels, and their masks: uint8 (N, H, W). The others go to ``findings``."""
         masks, seen = np.zeros((len(items), *size), np.uint8), []
         for item in items:
             where, mask = f"annotation {item.get('id')}", masks[len(seen)]
@@ -101,69 +103,9 @@ class COCODataset:
                 require_in_box(mask, item)
             except ValueError as error:
                 raise ValueError(f"{self.path}: {where}: {error}") from None
+            problem = f"{where}, whose segmentation holds no pixel"
             if mask.any():
                 seen.append(item)
-            elif (problem := f"{where}, whose segmentation holds no pixel") not in self.problems:
-                self.problems.append(problem)
+            elif self.note("no pixel", problem):
                 warnings.warn(f"{self.path}: left out {problem}", stacklevel=4)
         return seen, masks[: len(seen)]
-
-    def _group(self, annotations: list[dict]) -> dict[int, list[dict]]:
-        """Annotations by image id; the unusable ones go to ``problems``."""
-        objects = {image["id"]: [] for image in self._images}
-        for index, item in enumerate(annotations):
-            where = f"annotations[{index}]"
-            for key, known in (("image_id", objects), ("category_id", self.category_ids[1:])):
-                if item[key] not in known:
-                    raise ValueError(f"{self.path}: {where} has the unknown {key} {item[key]!r}")
-            if not _is_box(item["bbox"]):
-                raise ValueError(f"{self.path}: the bbox of {where} must be four numbers, got {item['bbox']!r}")
-            if item["bbox"][2] <= 0 or item["bbox"][3] <= 0:
-                self.problems.append(f"{where}, whose box has no area: x y w h = {item['bbox']}")
-                continue
-            objects[item["image_id"]].append(item)
-        return objects
-
-    def _check_pictures(self) -> None:
-        missing = [image["file_name"] for image in self._images if not (self.folder / image["file_name"]).is_file()]
-        if missing:
-            raise ValueError(f"{self.folder} lacks {len(missing)} of {len(self)} pictures, the first is {missing[0]}")
-
-
-def require_in_box(mask: np.ndarray, item: dict) -> None:
-    """ValueError if a mask (H, W) lies for the most part outside its annotation's bbox: one of the two is another's.
-
-    Crowds are not asked: their boxes were drawn around what they should be.
-    """
-    x, y, w, h = item["bbox"]
-    left, top, right, bottom = (max(0, math.floor(x)), max(0, math.floor(y)), math.ceil(x + w), math.ceil(y + h))
-    pixels = np.count_nonzero(mask)
-    inside = np.count_nonzero(mask[top : max(0, bottom), left : max(0, right)])
-    if not item.get("iscrowd") and 2 * inside < pixels:
-        raise ValueError(f"of the {pixels} pixels of its segmentation only {inside} lie in its bbox {item['bbox']}")
-
-
-def _is_box(value: object) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == 4
-        and all(isinstance(x, int | float) and math.isfinite(x) for x in value)
-    )
-
-
-def _read_json(path: Path) -> dict:
-    """The annotation file, with every key that is needed."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"there is no annotation file {path}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as JSON: {error}") from error
-    for section, keys in KEYS.items():
-        if not isinstance(content, dict) or not isinstance(content.get(section), list):
-            raise ValueError(f"{path} has no list '{section}'")
-        for index, item in enumerate(content[section]):
-            for key in keys:
-                if not isinstance(item, dict) or key not in item:
-                    raise ValueError(f"{path}: {section}[{index}] has no key '{key}'")
-    return content

@@ -5,17 +5,14 @@
     ROOT/ID/masks/*.png          as large as the picture, above 0 where this nucleus is
 """
 
-import warnings
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor
 
-from rcnn_lite.images import image_to_tensor, read_image
+from rcnn_lite.datasets.reading import AnnotatedPictures, fingerprint
+from rcnn_lite.images import read_header, read_numbers
 
 
 class Nucleus(NamedTuple):
@@ -26,7 +23,7 @@ class Nucleus(NamedTuple):
     pixels: np.ndarray
 
 
-class NucleiDataset:
+class NucleiDataset(AnnotatedPictures):
     """Pictures of cells, and their nuclei, each outlined in a file of its own.
 
     Parameters
@@ -39,7 +36,7 @@ class NucleiDataset:
     whose folder of masks has no file has no objects.
 
     All masks are read once, here, and kept in a window each: of 1,000 nuclei a megabyte, not a gigabyte. An empty one
-    is left out; ``problems`` has a sentence for each, and a warning says how many there are. Raises ValueError for a
+    is left out; ``findings`` has each, and a warning says how many there are. Raises ValueError for a
     folder without pictures, and for a picture that has no folder of masks, more than one file, or a mask of another
     size.
     """
@@ -48,32 +45,34 @@ class NucleiDataset:
     has_masks = True
 
     def __init__(self, root: str | Path):
+        super().__init__()
         self.root = Path(root)
         folders = sorted(p for p in self.root.iterdir() if p.is_dir()) if self.root.is_dir() else []
         if not folders:
             raise ValueError(f"{self.root} has no folders of pictures (ROOT/ID/images and ROOT/ID/masks)")
         self.names = [folder.name for folder in folders]
-        self.problems: list[str] = []
         self.pictures = [_picture_file(folder) for folder in folders]
-        self._sizes = [_size(file) for file in self.pictures]  # (H, W)
+        self._sizes = [read_header(file).displayed for file in self.pictures]  # (H, W)
         self._nuclei = [self._read(*one) for one in zip(folders, self._sizes, strict=True)]
         content = [
             (name, [(n.left, n.top, n.pixels.sum()) for n in self._nuclei[i]]) for i, name in enumerate(self.names)
         ]
-        self.fingerprint = f"{zlib.crc32(repr(content).encode()):08x}"
-        if self.problems:
-            rest = f" and {len(self.problems) - 1} more (see .problems)" if len(self.problems) > 1 else ""
-            warnings.warn(f"left out {self.problems[0]}{rest}", stacklevel=2)
+        self.fingerprint = fingerprint(repr(content).encode("utf-8", "surrogateescape"), self.pictures)
+        self.warn(self.root)
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, dict]:
-        return image_to_tensor(read_image(self.pictures[index])), self.target(index)
+    def picture(self, index: int) -> Path:
+        """The file of a picture."""
+        return self.pictures[index]
 
-    def target(self, index: int) -> dict:
-        """The target of an item alone, without reading its picture."""
-        index = range(len(self))[index]
+    def annotated_size(self, index: int) -> tuple[int, int]:
+        """(H, W) of the masks."""
+        return self._sizes[index]
+
+    def annotated(self, index: int) -> dict:
+        """The target in the frame of the masks."""
         nuclei = self._nuclei[index]
         boxes = [[n.left, n.top, n.left + n.pixels.shape[1], n.top + n.pixels.shape[0]] for n in nuclei]
         masks = np.zeros((len(nuclei), *self._sizes[index]), np.uint8)
@@ -89,17 +88,17 @@ class NucleiDataset:
         }
 
     def _read(self, folder: Path, size: tuple[int, int]) -> list[Nucleus]:
-        """The nuclei of one picture; the empty masks go to ``problems``."""
+        """The nuclei of one picture; empty masks are noted."""
         if not (folder / "masks").is_dir():
             raise ValueError(f"{folder} has no folder 'masks'")
         nuclei = []
         for file in sorted((folder / "masks").glob("*.png")):
-            mask = _read_mask(file)
+            mask = read_numbers(file) > 0
             if mask.shape != size:
                 sizes = " pixels but the picture ".join("{} x {}".format(*s) for s in (mask.shape, size))
                 raise ValueError(f"{file} has {sizes}")
             if not mask.any():
-                self.problems.append(f"{file}, in which no pixel belongs to a nucleus")
+                self.note("no pixel", f"{file}, in which no pixel belongs to a nucleus")
                 continue
             rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
             window = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -112,21 +111,3 @@ def _picture_file(folder: Path) -> Path:
     if len(files) != 1:
         raise ValueError(f"{folder / 'images'} must have one picture (*.png), it has {len(files)}")
     return files[0]
-
-
-def _size(file: Path) -> tuple[int, int]:
-    """(H, W) of a picture, from the first bytes of its file."""
-    try:
-        with Image.open(file) as picture:
-            return picture.height, picture.width
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f"{file} cannot be read as a picture: {error}") from error
-
-
-def _read_mask(file: Path) -> np.ndarray:
-    """bool (H, W), true above 0 whatever the picture's mode."""
-    try:
-        with Image.open(file) as picture:
-            return np.asarray(picture.convert("L")) > 0
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f"{file} cannot be read as a mask: {error}") from error

@@ -15,12 +15,17 @@ class Part:
         self.dataset, self.rows, self.classes = dataset, list(rows), dataset.classes
         self.fingerprint = f"{getattr(dataset, 'fingerprint', '')} {' '.join(map(str, rows))}"
         self.keypoint_flip = getattr(dataset, "keypoint_flip", None)
+        self.has_masks = getattr(dataset, "has_masks", False)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> tuple[Tensor, dict]:
         return self.dataset[self.rows[index]]
+
+    def target(self, index: int) -> dict:
+        """The target of an item alone, without reading its picture."""
+        return self.dataset.target(self.rows[index])
 
 
 def hold_out(dataset, every: int = 5) -> tuple[Part, Part]:

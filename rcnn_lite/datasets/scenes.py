@@ -52,6 +52,7 @@ class Scenes(Dataset):
 
     Attributes
     ----------
+    has_masks : True.
     classes : tuple of names; the index is the label, and ``classes[0]`` is "background".
     keypoint_names : tuple of K names; left and right are the animal's own.
     keypoint_flip : tuple of K indices: in a mirrored picture keypoint k is called ``keypoint_names[keypoint_flip[k]]``.
@@ -68,6 +69,8 @@ class Scenes(Dataset):
     >>> image.shape, target["labels"].tolist(), target["boxes"].tolist()
     (torch.Size([3, 300, 451]), [2], [[0.0, 0.0, 398.0, 300.0]])
     """
+
+    has_masks = True
 
     def __init__(self, split: str, n: int | None = None, seed: int = 0, difficulty: float = DIFFICULTY):
         lengths = {**LENGTHS, "photographs": len(read_annotations()["photographs"])}
@@ -96,15 +99,24 @@ class Scenes(Dataset):
         float32 (N,), how many; ``iscrowd`` int64 (N,), all 0; ``keypoints`` float32 (N, K, 3) with x, y and visibility
         2 (seen), 1 (covered) or 0 (not there); ``image_id`` int, the index.
         """
+        image, owner, found, index = self._parts(index)
+        return image_to_tensor(np.asarray(image)), _target(owner, found, index)
+
+    def target(self, index: int) -> dict:
+        """The target of an item alone."""
+        _, owner, found, index = self._parts(index)
+        return _target(owner, found, index)
+
+    def _parts(self, index: int) -> tuple[np.ndarray, np.ndarray, dict, int]:
+        """Picture, owner map and annotations of a scene, and its place counted from the front."""
         index = operator.index(index)
         if not -self.n <= index < self.n:
             raise IndexError(f"scene {index} of {self.n}")
         index %= self.n
         if self._scenes is None:
-            image, owner, found = _photograph(index)
-        else:
-            image, owner, found = (part[index] for part in vars(self._scenes).values())
-        return image_to_tensor(np.asarray(image)), _target(owner, found, index)
+            return *_photograph(index), index
+        image, owner, found = (part[index] for part in vars(self._scenes).values())
+        return image, owner, found, index
 
     def __repr__(self) -> str:
         return f"Scenes({self.split!r}, n={self.n}, seed={self.seed}, difficulty={self.difficulty})"

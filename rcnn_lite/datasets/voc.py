@@ -1,22 +1,23 @@
 """PASCAL VOC's layout: a folder with Annotations/ (one XML file an image), JPEGImages/ and ImageSets/Main/ (lists of
-names).
+names); for some images, SegmentationObject/ has the pixels of each object.
 
 Many other sets come in this layout, with other classes. Format: VOC 2012 development kit, section 2.
 """
 
-import math
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError
 
 import torch
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import parse
-from torch import Tensor
 
-from rcnn_lite.images import image_to_tensor, read_image
+from rcnn_lite.datasets.reading import AnnotatedPictures, fingerprint
+from rcnn_lite.datasets.voc_files import (
+    Annotation,
+    find_root,
+    read_annotation,
+    read_xml,
+    split_names,
+    text_of,
+)
 
 VOC_CLASSES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
@@ -24,156 +25,97 @@ VOC_CLASSES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Annotation:
-    """What one XML file says about N objects."""
-
-    picture: Path
-    size: tuple[int, int] | None  # (H, W) where it is given
-    names: list[str]  # N class names
-    boxes: list[list[float]]  # N boxes x1 y1 x2 y2
-    difficult: list[bool]  # N
-
-
-class VOCDataset:
+class VOCDataset(AnnotatedPictures):
     """Images and objects of a folder in VOC's layout.
 
     Parameters
     ----------
     root : the folder with Annotations/ and JPEGImages/, or one that has it as VOC* or VOCdevkit/VOC*.
-    split : name of a list in ImageSets/Main/ ("train", "val", "trainval", "test"); None takes every annotation.
+    split : name of a list in ImageSets/Main/ ("train", "val", "trainval", "test"), or of another folder with it
+        ("Segmentation/train"); None takes every annotation.
     classes : names by label, the first one "background". None: VOC's twenty, or, when the annotations name others, the
         names found in all annotations (not only in the split, so that labels agree between splits), sorted.
+    year : 2007 or 2012, where root holds several sets.
 
     An item is (image, target) as in `rcnn_lite.datasets`; the target has ``difficult`` bool (N,) in addition. VOC's
     pixels are counted from 1 and the last one belongs to the box, so xmin ymin xmax ymax becomes the box
     ``xmin - 1, ymin - 1, xmax, ymax``.
 
-    Objects that cannot be used (xmax <= xmin or ymax <= ymin: a slip of the mouse) are left out; ``problems`` has a
-    sentence for each, and a warning says how many there are. Raises ValueError naming the file that is missing or
-    broken.
+    Left out are objects that cannot be used (xmax <= xmin or ymax <= ymin: a slip of the mouse; of no known class) and
+    pictures whose file or annotation is missing or empty; boxes are clipped to their picture. ``findings`` has each,
+    and a warning says how many there are. Raises ValueError naming a file that is broken.
     """
 
-    def __init__(self, root: str | Path, split: str | None = None, classes: Sequence[str] | None = None):
-        self.root = _find_root(Path(root))
-        self.names = _split_names(self.root, split)
-        self.problems: list[str] = []
-        self._annotations = [_read_annotation(self.root, name, self.problems) for name in self.names]
-        if self.problems:
-            warnings.warn(f"{self.root}: {_summary(self.problems)}", stacklevel=2)
+    def __init__(
+        self, root: str | Path, split: str | None = None, classes: Sequence[str] | None = None, year: int | None = None
+    ):
+        super().__init__()
+        self.root = find_root(Path(root), year)
+        self.names, self._annotations = self._read(split_names(self.root, split))
         self.classes = tuple(classes) if classes is not None else self._find_classes()
         self._check_classes()
+        self.fingerprint = self._fingerprint()
+        self.warn(self.root)
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, dict]:
-        annotation = self._annotations[index]
-        image = image_to_tensor(read_image(annotation.picture))  # (3, H, W)
-        if annotation.size is not None and annotation.size != tuple(image.shape[1:]):
-            given, real = "{} x {}".format(*annotation.size), "{} x {}".format(*image.shape[1:])
-            raise ValueError(f"{annotation.picture} has {real} pixels but its annotation says {given}")
-        return image, self.target(index)
+    def picture(self, index: int) -> Path:
+        """The file of a picture."""
+        return self._annotations[index].picture
 
-    def target(self, index: int) -> dict:
-        """The target of an item alone, without reading its picture."""
+    def annotated_size(self, index: int) -> tuple[int, int] | None:
+        """(H, W) as the annotation has it, if it says."""
+        return self._annotations[index].size
+
+    def annotated(self, index: int) -> dict:
+        """The target in the frame of the annotation."""
         annotation = self._annotations[index]
         boxes = torch.tensor(annotation.boxes, dtype=torch.float32).reshape(-1, 4)  # (N, 4)
         labels = [self.classes.index(name) for name in annotation.names]
         return {
             "boxes": boxes,
             "labels": torch.tensor(labels, dtype=torch.int64),
-            "image_id": index % len(self),
+            "image_id": index,
             "iscrowd": torch.zeros(len(labels), dtype=torch.int64),
             "area": (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]),
             "difficult": torch.tensor(annotation.difficult, dtype=torch.bool),
         }
 
+    def _read(self, names: list[str]) -> tuple[list[str], list[Annotation]]:
+        """The names that can be used, and their annotations."""
+        found: dict[str, Annotation] = {}
+        for name in names:
+            if name in found:
+                self.note("duplicate picture", f"{name} stands in the list twice")
+            elif annotation := read_annotation(self.root, name, self.note):
+                found[name] = annotation
+        if names and not found:
+            raise ValueError(f"{self.root} has no picture that can be used: {self.problems[0]}")
+        return list(found), list(found.values())
+
     def _find_classes(self) -> tuple[str, ...]:
-        paths = sorted((self.root / "Annotations").glob("*.xml"))
-        found = {_text(item, "name", path) for path in paths for item in _read_xml(path).findall("object")}
+        paths = sorted(path for path in (self.root / "Annotations").glob("*.xml") if path.read_bytes().strip())
+        found = {text_of(item, "name", path) for path in paths for item in read_xml(path).findall("object")}
+        if "background" in found:
+            raise ValueError(f"{self.root}: an object is of the class 'background', which means none")
         return VOC_CLASSES if found <= set(VOC_CLASSES) else ("background", *sorted(found))
 
     def _check_classes(self) -> None:
+        """Leave out the objects that are of none of the classes."""
         for name, annotation in zip(self.names, self._annotations, strict=True):
-            for index, found in enumerate(annotation.names):
-                if found not in self.classes[1:]:
-                    raise ValueError(
-                        f"Annotations/{name}.xml: object {index} is a {found!r}, not one of {self.classes[1:]}"
-                    )
+            known = [found in self.classes[1:] for found in annotation.names]
+            for found, number, keep in zip(annotation.names, annotation.numbers, known, strict=True):
+                if not keep:
+                    what = f"object {number} is a {found!r}, not one of {self.classes[1:]}"
+                    self.note("unknown category", f"Annotations/{name}.xml: {what}")
+            for key in ("names", "boxes", "difficult", "numbers"):
+                values = getattr(annotation, key)
+                setattr(annotation, key, [value for value, keep in zip(values, known, strict=True) if keep])
 
-
-def _find_root(root: Path) -> Path:
-    places = [root, *sorted(root.glob("VOC*")), *sorted(root.glob("VOCdevkit/VOC*"))]
-    found = [place for place in places if (place / "Annotations").is_dir() and (place / "JPEGImages").is_dir()]
-    if not found:
-        raise ValueError(f"{root} has no Annotations/ and JPEGImages/, nor has a folder VOC* or VOCdevkit/VOC* in it")
-    if len(found) > 1 and found[0] != root:
-        raise ValueError(f"{root} has several sets, choose one: {', '.join(str(place) for place in found)}")
-    return found[0]
-
-
-def _split_names(root: Path, split: str | None) -> list[str]:
-    if split is None:
-        return sorted(path.stem for path in (root / "Annotations").glob("*.xml"))
-    lists = root / "ImageSets" / "Main"
-    path = lists / f"{split}.txt"
-    if not path.is_file():
-        known = sorted(p.stem for p in lists.glob("*.txt")) or "none"
-        raise ValueError(f"there is no split {split!r}: {path} does not exist; found: {known}")
-    return [line.split()[0] for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-
-
-def _read_annotation(root: Path, name: str, problems: list[str]) -> _Annotation:
-    path = root / "Annotations" / f"{name}.xml"
-    tree = _read_xml(path)
-    pictures = [root / "JPEGImages" / n for n in (tree.findtext("filename") or f"{name}.jpg", f"{name}.jpg")]
-    picture = next((p for p in pictures if p.is_file()), None)
-    if picture is None:
-        raise ValueError(f"{path} has no picture: there is no {pictures[0]}")
-    names, boxes, difficult = [], [], []
-    for index, item in enumerate(tree.findall("object")):
-        kind = _text(item, "name", path)
-        x1, y1, x2, y2 = (_number(item, f"bndbox/{side}", path) for side in ("xmin", "ymin", "xmax", "ymax"))
-        if x2 <= x1 or y2 <= y1:
-            problems.append(f"Annotations/{name}.xml: object {index} ({kind}) has no area: {x1:g} {y1:g} {x2:g} {y2:g}")
-            continue
-        names.append(kind)
-        boxes.append([x1 - 1, y1 - 1, x2, y2])
-        difficult.append((item.findtext("difficult") or "0").strip() == "1")
-    size = [int(_number(tree, f"size/{side}", path, missing=0)) for side in ("height", "width")]
-    return _Annotation(picture, tuple(size) if all(size) else None, names, boxes, difficult)
-
-
-def _read_xml(path: Path) -> Element:
-    try:
-        return parse(path).getroot()
-    except FileNotFoundError:
-        raise ValueError(f"there is no annotation file {path}") from None
-    except (ParseError, DefusedXmlException, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as XML: {error}") from error
-
-
-def _text(element: Element, key: str, path: Path) -> str:
-    text = element.findtext(key)
-    if text is None or not text.strip():
-        raise ValueError(f"{path}: an {element.tag} has no {key}")
-    return text.strip()
-
-
-def _number(element: Element, key: str, path: Path, missing: float | None = None) -> float:
-    if missing is not None and element.find(key) is None:
-        return missing
-    text = _text(element, key, path)
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"{path}: {key} is {text!r}, not a number")
-    return number
-
-
-def _summary(problems: list[str]) -> str:
-    rest = f" and {len(problems) - 1} more (see .problems)" if len(problems) > 1 else ""
-    return f"left out {len(problems)} of the objects: {problems[0]}{rest}"
+    def _fingerprint(self) -> str:
+        content = [
+            (name, a.size, a.names, a.boxes, a.difficult) for name, a in zip(self.names, self._annotations, strict=True)
+        ]
+        pictures = [annotation.picture for annotation in self._annotations]
+        return fingerprint(repr((self.classes, content)).encode("utf-8", "surrogateescape"), pictures)

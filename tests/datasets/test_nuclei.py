@@ -82,7 +82,7 @@ def test_all_above_0_is_nucleus(tmp_path):
 
 def test_an_empty_mask_is_left_out_and_reported(tmp_path):
     write(tmp_path, "a", nucleus(2, 1, 6, 4), nucleus(0, 0, 0, 0), nucleus(0, 0, 0, 0))
-    with pytest.warns(UserWarning, match=r"left out .*001\.png, in which no pixel belongs to a nucleus and 1 more"):
+    with pytest.warns(UserWarning, match=r"2 masks have no pixel \(object left out\): .*001\.png, in which no"):
         dataset = NucleiDataset(tmp_path)
     assert dataset.target(0)["area"].tolist() == [12]
     assert len(dataset.problems) == 2
@@ -121,7 +121,7 @@ def break_file(part):
             lambda root: Image.new("L", (21, 10)).save(root / "a" / "masks" / "z.png"),
             r"z\.png has 10 x 21 pixels but the picture 10 x 20",
         ),
-        (break_file("masks"), r"000\.png cannot be read as a mask"),
+        (break_file("masks"), r"000\.png cannot be read as a picture"),
         (lambda root: (root / "a" / "images" / "a.png").write_text("a"), r"a\.png cannot be read as a picture"),
     ],
     ids=["no masks", "no picture", "two pictures", "turned mask", "larger mask", "cut mask", "no png"],
