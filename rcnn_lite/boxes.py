@@ -159,9 +159,9 @@ def encode_boxes(boxes: Tensor, reference: Tensor) -> Tensor:
     require_positive_area(boxes, "boxes")
     require_positive_area(reference, "reference")
     target, origin = xyxy_to_cxcywh(boxes), xyxy_to_cxcywh(reference)
-    shift = (target[..., :2] - origin[..., :2]) / origin[..., 2:]  # (..., 2) t_x t_y
-    scale = torch.log(target[..., 2:] / origin[..., 2:])  # (..., 2) t_w t_h
-    return torch.cat((shift, scale), dim=-1)
+    shift = (target[..., :2] - origin[..., :2]) / origin[..., 2:]  # (..., 2) t_x t_y: R-CNN, equations 6 and 7
+    scale = torch.log(target[..., 2:] / origin[..., 2:])  # (..., 2) t_w t_h: R-CNN, equations 8 and 9
+    return torch.cat((shift, scale), dim=-1)  # Faster R-CNN, equation 2: all four
 
 
 def decode_boxes(deltas: Tensor, reference: Tensor) -> Tensor:
@@ -177,6 +177,7 @@ def decode_boxes(deltas: Tensor, reference: Tensor) -> Tensor:
     if not isinstance(deltas, Tensor) or deltas.ndim == 0 or deltas.shape[-1] != 4:
         raise ValueError(f"deltas must be a tensor of shape (..., 4), got {getattr(deltas, 'shape', type(deltas))}")
     origin = xyxy_to_cxcywh(reference)
-    centre = origin[..., 2:] * deltas[..., :2] + origin[..., :2]  # (..., 2)
+    centre = origin[..., 2:] * deltas[..., :2] + origin[..., :2]  # (..., 2): R-CNN, equations 1 and 2
+    # R-CNN, equations 3 and 4
     size = origin[..., 2:] * torch.exp(deltas[..., 2:].clamp(max=MAX_LOG_SCALE))  # (..., 2)
     return torch.cat((centre - size / 2, centre + size / 2), dim=-1)

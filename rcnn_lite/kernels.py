@@ -94,7 +94,7 @@ def roi_pool_backward(grad, switches, image, grad_features):
             for p in range(grad.shape[2]):
                 for q in range(grad.shape[3]):
                     if switches[r, c, p, q] >= 0:
-                        cells[switches[r, c, p, q]] += grad[r, c, p, q]
+                        cells[switches[r, c, p, q]] += grad[r, c, p, q]  # Fast R-CNN, equation 4
 
 
 @njit(cache=True, nogil=True, parallel=True)

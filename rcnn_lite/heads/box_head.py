@@ -67,8 +67,8 @@ def truncated_svd(layer: nn.Linear, rank: int) -> nn.Sequential:
     u, s, v = torch.linalg.svd(layer.weight, full_matrices=False)  # (u, m), (m,), (m, v)
     first = nn.Linear(inputs, rank, bias=False)
     second = nn.Linear(rank, outputs, bias=layer.bias is not None)
-    first.weight.copy_(s[:rank, None] * v[:rank])
-    second.weight.copy_(u[:, :rank])
+    first.weight.copy_(s[:rank, None] * v[:rank])  # Fast R-CNN, equation 5
+    second.weight.copy_(u[:, :rank])  # Fast R-CNN, equation 5
     if layer.bias is not None:
         second.bias.copy_(layer.bias)
     return nn.Sequential(first, second).to(layer.weight)

@@ -58,9 +58,9 @@ def fit_ridge(X: Tensor, Y: Tensor, lam: float = 1000.0) -> LinearMap:
     X_c, Y_c = X.double() - mean_x, Y.double() - mean_y  # (N, D), (N, T)
     pairs, features = X.shape
     if pairs < features and lam > 0:
-        weight = X_c.T @ _solve(X_c @ X_c.T, Y_c, lam)  # (D, N) (N, T)
+        weight = X_c.T @ _solve(X_c @ X_c.T, Y_c, lam)  # (D, N) (N, T): R-CNN, equation 5
     else:
-        weight = _solve(X_c.T @ X_c, X_c.T @ Y_c, lam)  # (D, T)
+        weight = _solve(X_c.T @ X_c, X_c.T @ Y_c, lam)  # (D, T): R-CNN, equation 5
     return LinearMap(weight.to(X), (mean_y - mean_x @ weight).to(X))
 
 

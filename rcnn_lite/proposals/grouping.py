@@ -32,12 +32,12 @@ class Hierarchy(NamedTuple):
 
 def color_similarity(a: Region, b: Region) -> float:
     """Equation 1: the intersection of the colour histograms, in [0, 1]; 1 where they are equal. Notebook 04."""
-    return float(_intersection(a.colour, b.colour))
+    return float(_intersection(a.colour, b.colour))  # Uijlings 2013, equation 1
 
 
 def texture_similarity(a: Region, b: Region) -> float:
     """Equation 3: the intersection of the texture histograms, in [0, 1]; 1 where they are equal. Notebook 04."""
-    return float(_intersection(a.texture, b.texture))
+    return float(_intersection(a.texture, b.texture))  # Uijlings 2013, equation 3
 
 
 def size_similarity(a: Region, b: Region, image_size: tuple[int, int]) -> float:
@@ -117,19 +117,20 @@ def _intersection(histogram, other):
 
 @njit(cache=True, nogil=True)
 def _size_similarity(size_a, size_b, area):
-    return 1.0 - (size_a + size_b) / area
+    return 1.0 - (size_a + size_b) / area  # Uijlings 2013, equation 4
 
 
 @njit(cache=True, nogil=True)
 def _fill_similarity(size_a, size_b, box_a, box_b, area):
     width = max(box_a[2], box_b[2]) - min(box_a[0], box_b[0])
     height = max(box_a[3], box_b[3]) - min(box_a[1], box_b[1])
-    return 1.0 - (width * height - size_a - size_b) / area
+    return 1.0 - (width * height - size_a - size_b) / area  # Uijlings 2013, equation 5
 
 
 @njit(cache=True, nogil=True)
 def _similarity(regions, a, b, weights, area):
     """Equation 6."""
+    # Uijlings 2013, equation 6: here and in the lines below
     total = weights[2] * _size_similarity(regions.size[a], regions.size[b], area)
     total += weights[3] * _fill_similarity(regions.size[a], regions.size[b], regions.box[a], regions.box[b], area)
     if weights[0] != 0:
@@ -147,8 +148,9 @@ def _unite(regions, a, b, t):
         regions.box[t, side] = min(regions.box[a, side], regions.box[b, side])
         regions.box[t, side + 2] = max(regions.box[a, side + 2], regions.box[b, side + 2])
     share = np.float32(regions.size[a] / regions.size[t])
-    for histogram in (regions.colour, regions.texture):  # equation 2
+    for histogram in (regions.colour, regions.texture):
         for k in range(histogram.shape[1]):
+            # Uijlings 2013, equation 2
             histogram[t, k] = share * histogram[a, k] + (np.float32(1) - share) * histogram[b, k]
 
 

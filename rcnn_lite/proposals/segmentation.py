@@ -155,8 +155,10 @@ def segment_graph(sorted_edges, image_size, scale, min_size):
             a, b = _find(parent, p), _find(parent, q)
             if a == b:
                 continue
+            # Felzenszwalb and Huttenlocher, equations 2 to 4: the weight is Dif, a border is where it is above MInt
             if weight <= limit[a] and weight <= limit[b]:
                 a = _join(parent, size, a, b)
+                # Felzenszwalb and Huttenlocher, equations 1 and 5: Int of the union, and its slack
                 limit[a] = weight + scale / size[a]
             else:
                 refused[refusals] = edges[i]

@@ -40,7 +40,7 @@ def assign_levels(
     if not lowest <= highest:
         raise ValueError(f"lowest must not be above highest, got {lowest} and {highest}")
     octaves = torch.log2(box_area(boxes).sqrt() / canonical)  # (R,), -inf without area
-    return (k0 + octaves + ROUNDING).floor().clamp(lowest, highest).long()
+    return (k0 + octaves + ROUNDING).floor().clamp(lowest, highest).long()  # Lin et al. 2017, equation 1
 
 
 def pool_from_levels(

@@ -75,11 +75,13 @@ def crop_pool(features: Tensor, rois: Tensor, output_size: int | tuple[int, int]
     low, high = rois[:, 1:3] * spatial_scale / limits, rois[:, 3:] * spatial_scale / limits  # (R, 2) in [0, 1]
     affine = torch.diag_embed(high - low)  # (R, 2, 2): half the box's size in units of half the map's
     theta = torch.cat((affine, (low + high - 1)[:, :, None]), dim=2)  # (R, 2, 3)
+    # Spatial transformer networks, equation 1
     grid = F.affine_grid(theta, [len(rois), 1, 2 * rows, 2 * columns], align_corners=False)  # (R, 2P, 2Q, 2)
     crops = features.new_zeros(len(rois), features.shape[1], 2 * rows, 2 * columns)
     for index, cells in enumerate(features):
         mine = torch.nonzero(rois[:, 0] == index).squeeze(1)
         stacked = grid[mine].reshape(1, -1, 2 * columns, 2)  # one tall grid: the map need not be copied for each RoI
+        # Spatial transformer networks, equations 3 and 5
         sampled = F.grid_sample(cells[None], stacked, padding_mode="border", align_corners=False)[0]  # (C, R 2P, 2Q)
         crops = crops.index_copy(0, mine, sampled.unflatten(1, (len(mine), 2 * rows)).transpose(0, 1))
     return F.max_pool2d(crops, 2)
