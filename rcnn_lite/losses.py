@@ -22,7 +22,7 @@ def smooth_l1(x: Tensor, beta: float = 1.0) -> Tensor:
         raise ValueError(f"beta must not be negative, got {beta}")
     if beta == 0:
         return x.abs()
-    return torch.where(x.abs() < beta, x.square() / (2 * beta), x.abs() - beta / 2)
+    return torch.where(x.abs() < beta, x.square() / (2 * beta), x.abs() - beta / 2)  # Fast R-CNN, equation 3
 
 
 def detection_loss(
@@ -51,7 +51,9 @@ def detection_loss(
     positive = torch.nonzero(labels > 0).flatten()
     errors = deltas[positive, labels[positive]] - targets[positive]  # (P, 4)
     return {
+        # Fast R-CNN, equation 1: the first term
         "classification": F.cross_entropy(class_logits, labels, reduction="sum") / max(count, 1),
+        # Fast R-CNN, equation 1: the second term, equation 2
         "box_regression": weight * smooth_l1(errors, beta).sum() / max(count, 1),
     }
 
@@ -86,8 +88,10 @@ def rpn_loss(
     _require("targets", targets, (len(logits), 4))
     chosen, positive = torch.nonzero(labels >= 0).flatten(), torch.nonzero(labels == 1).flatten()
     wanted = labels[chosen].to(logits)
+    # Faster R-CNN, equation 1: the first term
     classification = F.binary_cross_entropy_with_logits(logits[chosen], wanted, reduction="sum") / max(len(chosen), 1)
     errors = smooth_l1(deltas[positive] - targets[positive], beta)
+    # Faster R-CNN, equation 1: the second term
     return {"objectness": classification, "rpn_box_regression": weight * errors.sum() / max(locations, 1)}
 
 
