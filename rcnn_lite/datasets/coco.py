@@ -18,6 +18,7 @@ from rcnn_lite.datasets.coco_files import (
 )
 from rcnn_lite.datasets.coco_masks import decode_segmentation
 from rcnn_lite.datasets.reading import AnnotatedPictures, fingerprint
+from rcnn_lite.datasets.sources import obtain_coco
 
 
 class COCODataset(AnnotatedPictures):
@@ -27,6 +28,8 @@ class COCODataset(AnnotatedPictures):
     ----------
     images : the folder of the pictures.
     annotations : the JSON file.
+    download : fetch the official set of 2017 unless it is there: ``images`` must be .../train2017 or .../val2017, and
+        ``annotations`` .../instances_train2017.json or .../instances_val2017.json.
 
     An item is (image, target) as in `rcnn_lite.datasets`, sorted by COCO's image id, which is the target's
     ``image_id``. COCO's category ids have gaps (80 classes up to 90); sorted, they become the labels 1 .. K, named by
@@ -40,9 +43,11 @@ class COCODataset(AnnotatedPictures):
     where; also for a mask that lies for the most part outside its box.
     """
 
-    def __init__(self, images: str | Path, annotations: str | Path):
+    def __init__(self, images: str | Path, annotations: str | Path, download: bool = False):
         super().__init__()
         self.folder, self.path = Path(images), Path(annotations)
+        if download:
+            obtain_coco(self.folder, self.path)
         content = read_json(self.path)
         categories = usable_categories(content, self.path)
         self.category_ids = (0, *(category["id"] for category in categories))

@@ -56,7 +56,7 @@ def _scenes(_: Path, split: str | None) -> Scenes:
 
 
 def _voc(folder: Path, split: str | None):
-    known = splits(find_root(folder, None))
+    known = splits(find_root(folder, None, split))
     if split is None or split in known:
         return VOCDataset(folder, split)
     if OTHER_NAME.get(split) in known:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 
 from rcnn_lite.datasets.reading import AnnotatedPictures, find_file, fingerprint, fit_box
+from rcnn_lite.datasets.sources import PENN_FUDAN, obtain
 from rcnn_lite.images import read_numbers
 
 NUMBER = r"(-?\d{1,6}(?:\.\d{1,6})?)"
@@ -39,6 +40,7 @@ class PennFudanDataset(AnnotatedPictures):
     Parameters
     ----------
     root : the folder PennFudanPed, or the one that holds it.
+    download : fetch it into root, as the folder PennFudanPed, unless it is there.
 
     An item is (image, target) as in `rcnn_lite.datasets`, in the order of ``names``; each object has label 1,
     "pedestrian". Pixels are counted from 1 and the last belongs to the box, as in VOC, so (Xmin, Ymin) - (Xmax, Ymax)
@@ -52,9 +54,11 @@ class PennFudanDataset(AnnotatedPictures):
     classes = ("background", "pedestrian")
     has_masks = True
 
-    def __init__(self, root: str | Path):
+    def __init__(self, root: str | Path, download: bool = False):
         super().__init__()
         root = Path(root)
+        if download:
+            obtain(PENN_FUDAN, root / "PennFudanPed")
         self.root = root if (root / "Annotation").is_dir() else root / "PennFudanPed"
         if not (self.root / "Annotation").is_dir():
             raise ValueError(f"{root} has no Annotation/, nor has a folder PennFudanPed in it")
@@ -86,15 +90,16 @@ class PennFudanDataset(AnnotatedPictures):
         if tuple(numbers.shape) != people.size:
             given, real = "{} x {}".format(*people.size), "{} x {}".format(*numbers.shape)
             raise ValueError(f"{self._mask_file(name)} has {real} pixels but its annotation says {given}")
-        masks = (numbers == torch.tensor(people.numbers, dtype=torch.int32)[:, None, None]).to(torch.uint8)  # (N, H, W)
+        masks = numbers == torch.tensor(people.numbers, dtype=torch.int32)[:, None, None]  # (N, H, W)
         seen = masks.flatten(1).any(dim=1)
-        for number in (number for number, there in zip(people.numbers, seen.tolist(), strict=True) if not there):
-            self.note("no pixel", f"{self._mask_file(name).name} has no pixel of object {number}")
+        for number, there in zip(people.numbers, seen.tolist(), strict=True):
+            if not there:
+                self.note("no pixel", f"{self._mask_file(name).name} has no pixel of object {number}")
         masks = masks[seen]
         return {
             "boxes": torch.tensor(people.boxes, dtype=torch.float32).reshape(-1, 4)[seen],
             "labels": torch.ones(len(masks), dtype=torch.int64),
-            "masks": masks,
+            "masks": masks.to(torch.uint8),
             "image_id": index,
             "iscrowd": torch.zeros(len(masks), dtype=torch.int64),
             "area": masks.sum(dim=(1, 2)).float(),

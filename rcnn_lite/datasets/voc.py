@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from rcnn_lite.datasets.reading import AnnotatedPictures, fingerprint
+from rcnn_lite.datasets.sources import obtain, voc_source
 from rcnn_lite.datasets.voc_files import (
     Annotation,
     find_root,
@@ -18,6 +19,7 @@ from rcnn_lite.datasets.voc_files import (
     split_names,
     text_of,
 )
+from rcnn_lite.datasets.voc_masks import object_masks
 
 VOC_CLASSES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
@@ -35,7 +37,11 @@ class VOCDataset(AnnotatedPictures):
         ("Segmentation/train"); None takes every annotation.
     classes : names by label, the first one "background". None: VOC's twenty, or, when the annotations name others, the
         names found in all annotations (not only in the split, so that labels agree between splits), sorted.
-    year : 2007 or 2012, where root holds several sets.
+    year : 2007 or 2012, where root holds several sets, or the one to fetch.
+    download : fetch the official set of this year into root, unless it is there. Interrupted, it goes on the next time.
+
+    Targets have ``masks`` if every picture of the split has a file in SegmentationObject/, as those of the lists in
+    ImageSets/Segmentation do; objects without pixels of their own are left out then.
 
     An item is (image, target) as in `rcnn_lite.datasets`; the target has ``difficult`` bool (N,) in addition. VOC's
     pixels are counted from 1 and the last one belongs to the box, so xmin ymin xmax ymax becomes the box
@@ -47,13 +53,22 @@ class VOCDataset(AnnotatedPictures):
     """
 
     def __init__(
-        self, root: str | Path, split: str | None = None, classes: Sequence[str] | None = None, year: int | None = None
+        self,
+        root: str | Path,
+        split: str | None = None,
+        classes: Sequence[str] | None = None,
+        year: int | None = None,
+        download: bool = False,
     ):
         super().__init__()
-        self.root = find_root(Path(root), year)
+        if download:
+            source, folder = voc_source(year, split)
+            obtain(source, Path(root) / folder)
+        self.root = find_root(Path(root), year, split)
         self.names, self._annotations = self._read(split_names(self.root, split))
         self.classes = tuple(classes) if classes is not None else self._find_classes()
         self._check_classes()
+        self.has_masks = all(self._mask_file(index).is_file() for index in range(len(self)))
         self.fingerprint = self._fingerprint()
         self.warn(self.root)
 
@@ -73,7 +88,7 @@ class VOCDataset(AnnotatedPictures):
         annotation = self._annotations[index]
         boxes = torch.tensor(annotation.boxes, dtype=torch.float32).reshape(-1, 4)  # (N, 4)
         labels = [self.classes.index(name) for name in annotation.names]
-        return {
+        target = {
             "boxes": boxes,
             "labels": torch.tensor(labels, dtype=torch.int64),
             "image_id": index,
@@ -81,6 +96,20 @@ class VOCDataset(AnnotatedPictures):
             "area": (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]),
             "difficult": torch.tensor(annotation.difficult, dtype=torch.bool),
         }
+        return self._with_masks(target, index) if self.has_masks else target
+
+    def _with_masks(self, target: dict, index: int) -> dict:
+        """The objects of a target that have pixels of their own; their area is the number of these."""
+        file = self._mask_file(index)
+        masks, found = object_masks(file, target["boxes"], self.annotated_size(index))
+        for row in (~found).nonzero().flatten().tolist():
+            number = self._annotations[index].numbers[row]
+            self.note("no mask", f"{file.name} has no pixels for object {number} of its annotation")
+        kept = {key: value[found] for key, value in target.items() if key != "image_id"}
+        return kept | {"image_id": index, "masks": masks[found], "area": masks[found].sum(dim=(1, 2)).float()}
+
+    def _mask_file(self, index: int) -> Path:
+        return self.root / "SegmentationObject" / f"{self.names[index]}.png"
 
     def _read(self, names: list[str]) -> tuple[list[str], list[Annotation]]:
         """The names that can be used, and their annotations."""

@@ -30,16 +30,21 @@ class Annotation:
     numbers: list[int]  # N
 
 
-def find_root(root: Path, year: int | None) -> Path:
-    """The folder with Annotations/ and JPEGImages/: ``root``, or VOC* or VOCdevkit/VOC* in it, of this year."""
-    pattern = "VOC*" if year is None else f"VOC{year}"
+def find_root(root: Path, year: int | None, split: str | None) -> Path:
+    """The folder with Annotations/ and JPEGImages/: ``root``, or VOC* or VOCdevkit/VOC* in it, of this year.
+
+    Of several (the official test pictures of 2007 may lie beside the others), the one that has this split.
+    """
+    pattern = "VOC*" if year is None else f"VOC{year}*"
     places = [root, *sorted(root.glob(pattern)), *sorted(root.glob(f"VOCdevkit/{pattern}"))]
     found = [place for place in places if (place / "Annotations").is_dir() and (place / "JPEGImages").is_dir()]
     if not found:
         where = f"a folder {pattern} or VOCdevkit/{pattern} in it"
         raise ValueError(f"{root} has no Annotations/ and JPEGImages/, nor has {where}")
     if len(found) > 1 and found[0] != root:
-        raise ValueError(f"{root} has several sets, choose one: {', '.join(str(place) for place in found)}")
+        found = [place for place in found if split in splits(place)] or found
+        if len(found) > 1:
+            raise ValueError(f"{root} has several sets, choose one: {', '.join(str(place) for place in found)}")
     return found[0]
 
 
