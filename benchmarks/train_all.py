@@ -46,7 +46,9 @@ def main(argv: list[str] | None = None) -> int:
     if not args.no_scoreboard:
         command = [sys.executable, str(ROOT / "benchmarks" / "scoreboard.py"), "--trained", str(args.out)]
         command += ["--result", str(args.out / "scoreboard.json"), "--out", str(args.out / "scoreboard")]
-        command += ["--images", str(args.images)] if args.images else []
+        command += ["--retrained", "--seeds", str(args.seed + 1)] + (
+            ["--images", str(args.images)] if args.images else []
+        )
         subprocess.run(command, check=True, env=environment(args.threads))
     if args.install:
         install(runs, args.out / "scoreboard.json")

@@ -1,0 +1,140 @@
+"""The scoreboard: all detectors of the course on the same test scenes, by the same evaluator.
+
+    python benchmarks/scoreboard.py --out runs/scoreboard
+    python benchmarks/scoreboard.py --out runs/train/scoreboard --trained runs/train --result runs/train/scoreboard.json
+
+Of seed 0 it measures what ships, of seeds 1 and 2 the trainings that are found in the folders TRAINED (`train_all.py`
+and `faster_rcnn_claims.py` make them); with --retrained also of seed 0. A row says how many seeds it has. mAP is VOC's,
+by both its rules, AP and AR are COCO's; recall is that of the regions that the detector looks at. Seconds are processor
+seconds of one thread, because machines are shared: the median over the pictures of each stage. Training times are the
+processor seconds of all threads, where the trainings noted them. Each measurement leaves a file in OUT and is not made
+again. The result is data/measurements/scoreboard.json, which notebook 16 reads.
+"""
+
+import argparse
+import datetime
+import json
+import shlex
+import statistics
+import sys
+from pathlib import Path
+
+import torch
+from fast_rcnn_claims import kept
+from harness import cpu_model, threads, versions
+from rcnn_parts import RESAMPLES
+from scoreboard_parts import SYSTEMS, Places, System, measure
+
+from rcnn_lite.cache import write_atomically
+from rcnn_lite.datasets.scenes import Scenes
+from rcnn_lite.paths import data_path
+
+FOLDERS = (Path("runs/seeds"), Path("runs/train"), Path("runs/faster_rcnn_claims"), Path("runs/fast_rcnn_claims"))
+BASE = "rcnn"
+QUICK_FIRST = sorted(SYSTEMS, key=lambda system: (system.name == BASE, system.name == "hog"))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """All measurements, and the file that they make."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("runs/scoreboard"), help="folder (default: %(default)s)")
+    parser.add_argument("--trained", type=Path, nargs="+", default=FOLDERS, help="folders of trainings")
+    parser.add_argument("--retrained", action="store_true", help="seed 0 from there, too, not what ships")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to N - 1 (default: %(default)s)")
+    parser.add_argument("--only", nargs="+", choices=[system.name for system in SYSTEMS], help="(default: all)")
+    parser.add_argument("--images", type=int, help="the first N test scenes, to try the script")
+    parser.add_argument("--no-measuring", action="store_true", help="leave out what is not measured yet")
+    parser.add_argument("--result", type=Path, default=data_path("measurements/scoreboard.json"))
+    args = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    board = Board(args.out, Places(tuple(args.trained), not args.retrained), Scenes("test", n=args.images), args.seeds)
+    for seed in range(args.seeds):
+        for system in [] if args.no_measuring else QUICK_FIRST:
+            if not args.only or system.name in args.only:
+                board.run(system, seed)
+                write_atomically(args.result, lambda file: file.write_text(board.text(argv), encoding="utf-8"))
+    write_atomically(args.result, lambda file: file.write_text(board.text(argv), encoding="utf-8"))
+
+
+class Board:
+    """The test scenes, the trainings, and the folder where what was measured is kept."""
+
+    def __init__(self, out: Path, places: Places, test: Scenes, seeds: int):
+        self.out, self.places, self.test, self.seeds = out, places, test, seeds
+
+    def file(self, system: System, seed: int) -> Path:
+        return self.out / f"{system.name}_seed_{seed}_of_{len(self.test)}.json"
+
+    def run(self, system: System, seed: int) -> dict | None:
+        """What a training reaches, from the file if it is there; None without the training."""
+        if checkpoint := self.places.checkpoint(system, seed):
+            name = f"{system.name} {seed}"
+            return kept(self.file(system, seed), lambda: measure(checkpoint, self.test, name))
+        return None
+
+    def runs(self, system: System) -> dict[int, dict]:
+        """What is measured, by seed."""
+        files = {seed: self.file(system, seed) for seed in range(self.seeds)}
+        return {seed: json.loads(file.read_text(encoding="utf-8")) for seed, file in files.items() if file.is_file()}
+
+    def row(self, system: System, base: dict[int, dict]) -> dict | None:
+        """A line of the table; None if nothing of it is measured."""
+        if not (runs := self.runs(system)):
+            return None
+        each = list(runs.values())
+        figures, spent = [run["figures"] for run in each], [self.places.cost(system, seed) for seed in runs]
+        row = {"name": system.name, "title": system.title, "notebook": system.notebook, "seeds": list(runs)}
+        row["runs"] = figures
+        row["mean"] = {key: round(statistics.fmean(one[key] for one in figures), 5) for key in figures[0]}
+        row["from .. to"] = {key: [min(values), max(values)] for key, values in columns(figures).items()}
+        row["seconds"] = {
+            key: round(statistics.fmean(v), 5) for key, v in columns([r["seconds"] for r in each]).items()
+        }
+        row["total seconds"] = [run["total seconds"] for run in each]
+        row["training processor seconds"] = spent
+        row |= {key: each[0][key] for key in ("parameters", "bytes of checkpoint")}
+        both = sorted(set(runs) & set(base))
+        if system.name != BASE and both:
+            row[f"gain over {BASE}"] = interval([runs[s] for s in both], [base[s] for s in both]) | {"seeds": len(both)}
+        return row
+
+    def text(self, argv: list[str] | None) -> str:
+        """The whole file."""
+        base = self.runs(next(system for system in SYSTEMS if system.name == BASE))
+        rows = [row for system in SYSTEMS if (row := self.row(system, base))]
+        heading = {
+            "command": f"python benchmarks/scoreboard.py {shlex.join(sys.argv[1:] if argv is None else argv)}",
+            "date": datetime.date.today().isoformat(),
+            "machine": f"{cpu_model()}, {threads()}, {versions(('torch', 'numba'))}",
+            "data": self.test.fingerprint,
+            "test images": len(self.test),
+            "resamples": RESAMPLES,
+        }
+        return json.dumps(heading | {"training": self.training(), "rows": rows}, indent=1) + "\n"
+
+    def training(self) -> dict[str, float]:
+        """Processor seconds of a training, by name: means over the seeds of which they are known."""
+        from train_steps import TRAININGS
+
+        costs = {}
+        for name, training in TRAININGS.items():
+            known = [self.places.cost(System(name, "", training.ships_as, 0), seed) for seed in range(self.seeds)]
+            if known := [seconds for seconds in known if seconds]:
+                costs[name] = round(statistics.fmean(known), 1)
+        return costs
+
+
+def columns(rows: list[dict]) -> dict[str, list]:
+    """By key, what the rows have there; keys that some lack are left out."""
+    return {key: [row[key] for row in rows] for key in rows[0] if all(key in row for row in rows)}
+
+
+def interval(runs: list[dict], base: list[dict]) -> dict[str, list[float]]:
+    """The middle 95 % of the gain of mAP over other sets of scenes that might have been drawn, means over the runs."""
+    draws = [torch.tensor([run["draws"] for run in each]).double().mean(dim=0) for each in (runs, base)]
+    bounds = (draws[0] - draws[1]).quantile(torch.tensor([0.025, 0.975]).double())
+    return {"mAP": [round(value, 5) for value in bounds.tolist()]}
+
+
+if __name__ == "__main__":
+    main()
