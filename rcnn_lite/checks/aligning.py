@@ -11,6 +11,8 @@ from torch import Tensor
 from rcnn_lite.checks import wrong_aligning as wrong
 from rcnn_lite.checks.aligning_bins import OFF_THE_GRID, check_align, check_axis_matrix
 from rcnn_lite.checks.harness import Case, Exercise, known
+from rcnn_lite.checks.pictures import Dots, Outline, Picture
+from rcnn_lite.plotting import DETECTION, GROUND_TRUTH, POSITIVE, PROPOSAL
 from rcnn_lite.regions.roi_align import roi_align
 from rcnn_lite.regions.roi_pool import round_half_away
 
@@ -37,6 +39,13 @@ def _random_boxes(rng: np.random.Generator, size: int) -> tuple:
     corner = rng.integers(0, 40, (size, 2))
     boxes = np.hstack((corner, corner + rng.integers(0, 30, (size, 2)))) * (stride / 4)
     return torch.from_numpy(boxes).float(), stride
+
+
+def _slips_picture(case: Case, result: object) -> Picture:
+    boxes = case.args[0]
+    read, yours = boxes + torch.as_tensor(case.expected), boxes + torch.as_tensor(result)
+    marks = (Outline("boxes", boxes, POSITIVE), Outline("what RoI pooling reads", read, PROPOSAL))
+    return Picture((*marks, Outline("the boxes with your slips", yours, DETECTION, dashed=True)))
 
 
 check_slips = Exercise(
@@ -67,6 +76,7 @@ check_slips = Exercise(
     ),
     draw=_random_boxes,
     together=((0,),),
+    picture=_slips_picture,
 )
 
 # ---- exercise 2 ----
@@ -83,6 +93,11 @@ def _random_points(rng: np.random.Generator, size: int) -> tuple:
     shape = rng.integers(1, size + 3, 2)
     points = rng.integers(-24, 8 * (shape[::-1] + 2), (size, 2)) / 8 + OFF_THE_GRID
     return torch.from_numpy(rng.integers(-9, 20, shape)).float(), torch.from_numpy(points).float()
+
+
+def _points_picture(case: Case, result: object) -> Picture:
+    channel, points = case.args
+    return Picture([Dots("points (index 0 is the middle of cell 0)", points + 0.5, DETECTION)], channel, "channel")
 
 
 _MAP = _floats((0, 10, 20), (40, 80, 60))
@@ -114,6 +129,7 @@ check_read_at = Exercise(
     ),
     draw=_random_points,
     together=((1,),),
+    picture=_points_picture,
 )
 
 # ---- exercise 3 ----
@@ -128,6 +144,19 @@ def _random_sides(rng: np.random.Generator, size: int) -> tuple:
     start = rng.integers(-16, 60, size) / 8
     sides = torch.from_numpy(np.stack((start, start + rng.integers(0, 80, size) / 8))).float()
     return sides[0], sides[1], int(rng.choice([1, 2, 3, 4, 7])), int(rng.choice([1, 2, 3, 4]))
+
+
+def _bins_picture(case: Case, result: object) -> Picture:
+    start, end, bins, _ = case.args
+    sizes = ((end - start) / bins).tolist()
+    rows = list(enumerate(zip(start.tolist(), sizes, strict=True)))
+    boxes = [[a + k * size, r, a + (k + 1) * size, r + 0.8] for r, (a, size) in rows for k in range(bins)]
+    right, yours = (
+        [[x, r + at] for r, row in enumerate(points) for x in torch.as_tensor(row).flatten().tolist()]
+        for points, at in ((case.expected, 0.25), (result, 0.55))
+    )
+    marks = (Outline("bins, a RoI a row", boxes, POSITIVE), Dots("right", right, GROUND_TRUTH))
+    return Picture((*marks, Dots("yours", yours, DETECTION)))
 
 
 check_sample_points = Exercise(
@@ -154,4 +183,5 @@ check_sample_points = Exercise(
     ),
     draw=_random_sides,
     together=((0, 1),),
+    picture=_bins_picture,
 )

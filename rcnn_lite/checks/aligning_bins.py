@@ -9,6 +9,8 @@ from torch import Tensor
 
 from rcnn_lite.checks import wrong_aligning_bins as wrong
 from rcnn_lite.checks.harness import Case, Exercise, known
+from rcnn_lite.checks.pictures import Outline, grids
+from rcnn_lite.plotting import POSITIVE
 from rcnn_lite.regions.roi_align import _axis_weights, _dense, roi_align
 
 __all__ = ["check_align", "check_axis_matrix"]
@@ -81,6 +83,7 @@ check_axis_matrix = Exercise(
     ),
     draw=_random_axis,
     rounds=120,
+    picture=grids(),
 )
 
 # ---- exercise 5 ----
@@ -98,6 +101,10 @@ def _random_box(rng: np.random.Generator, size: int) -> tuple:
     box = np.hstack((corner, corner + rng.integers(0, 4 * size + 2, 2) / 4)) * stride
     channel = torch.from_numpy(rng.integers(-9, 20, shape)).float()
     return channel, torch.from_numpy(box).float(), stride, int(rng.choice([1, 2, 4])), bool(rng.integers(2))
+
+
+def _align_marks(channel: Tensor, box: Tensor, stride: int, bins: int, aligned: bool) -> list[Outline]:
+    return [Outline("the box, in cells", box / stride, POSITIVE)]
 
 
 _PLANE = torch.arange(4.0)[None, :] + 10 * torch.arange(5.0)[:, None]  # x + 10 y, in indices
@@ -136,4 +143,5 @@ check_align = Exercise(
     ),
     draw=_random_box,
     rounds=150,
+    picture=grids((0, "channel"), marks=_align_marks),
 )

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rcnn_lite.checks import wrong_anchors as wrong
 from rcnn_lite.checks.harness import Case, Exercise, known
+from rcnn_lite.checks.pictures import grids, right_and_yours
 from rcnn_lite.proposals.anchors import make_cell_anchors
 
 __all__ = ["check_all_anchors", "check_cell_anchors", "check_label_anchors"]
@@ -56,6 +57,7 @@ check_cell_anchors = Exercise(
         wrong.cell_last_pixel,
     ),
     draw=_random_sizes,
+    picture=right_and_yours(),
 )
 
 # ---- exercise 2 ----
@@ -114,6 +116,7 @@ check_all_anchors = Exercise(
         wrong.grid_half_shifted,
     ),
     draw=_random_grid,
+    picture=right_and_yours(),
 )
 
 # ---- exercise 3 ----
@@ -178,4 +181,5 @@ check_label_anchors = Exercise(
     ),
     draw=_random_table,
     together=((0, 1),),
+    picture=grids((0, "IoU: anchors x objects")),
 )

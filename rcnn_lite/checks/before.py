@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rcnn_lite.checks import wrong_before as wrong
 from rcnn_lite.checks.harness import Case, Exercise, known
+from rcnn_lite.checks.pictures import Picture, Row, right_and_yours
 from rcnn_lite.proposals.sliding_window import sliding_windows, window_grid
 
 __all__ = ["check_best_window", "check_count_windows", "check_direction_histogram", "check_normalise_block"]
@@ -143,6 +144,10 @@ def _map_case(rows: list, right: list, why: str, scale: float = 1.0) -> Case:
     return Case((torch.tensor(rows), (4, 6), 2, scale), [float(v) for v in right], why)
 
 
+def _window_picture(case: Case, result: object) -> Row:
+    return Row((Picture((), case.args[0], "scores"), right_and_yours()(case, result)))
+
+
 check_best_window = Exercise(
     name="best_window",
     cases=(
@@ -162,4 +167,5 @@ check_best_window = Exercise(
         wrong.best_corner_only,
     ),
     draw=_random_map,
+    picture=_window_picture,
 )

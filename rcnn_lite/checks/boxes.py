@@ -10,7 +10,7 @@ from rcnn_lite.boxes import box_iou, clip_boxes, decode_boxes
 from rcnn_lite.checks import wrong_boxes as wrong
 from rcnn_lite.checks import wrong_nms
 from rcnn_lite.checks.harness import Case, Exercise, known
-from rcnn_lite.checks.pictures import Outline, Picture
+from rcnn_lite.checks.pictures import Outline, Picture, right_and_yours
 from rcnn_lite.nms import batched_nms
 from rcnn_lite.plotting import DETECTION, GROUND_TRUTH, POSITIVE, PROPOSAL
 
@@ -62,6 +62,7 @@ check_voc_to_boxes = Exercise(
     known=known(wrong.voc_all_minus_one, wrong.voc_plus_one, wrong.voc_only_x, wrong.voc_two_too_wide),
     draw=lambda rng, size: (_random_boxes(rng, size) + 1,),
     together=((0,),),
+    picture=right_and_yours((0, "the numbers as VOC has them", PROPOSAL)),
 )
 
 
@@ -180,7 +181,10 @@ def _suppressed_by(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tenso
 
 
 def _scored_picture(case: Case, result: object) -> Picture:
-    return Picture([Outline("boxes", case.args[0], DETECTION)])
+    boxes, scores = case.args[:2]
+    labels = [f"class {k}, " for k in case.args[2].tolist()] if len(case.args) == 4 else [""] * len(boxes)
+    names = [f"{label}{score:.2f}" for label, score in zip(labels, scores.tolist(), strict=True)]
+    return Picture([Outline("boxes, and their scores", boxes, DETECTION, names=names)])
 
 
 _CHAIN = _boxes((0, 0, 10, 10), (4, 0, 14, 10), (8, 0, 18, 10))  # neighbours 6 / 14, the ends 2 / 18

@@ -6,7 +6,9 @@ from torch import Tensor
 
 from rcnn_lite.checks import wrong_family as wrong
 from rcnn_lite.checks.harness import Case, CheckFailed, Exercise, known
+from rcnn_lite.checks.pictures import Outline, Picture
 from rcnn_lite.family import FAMILY, QUESTIONS
+from rcnn_lite.plotting import DETECTION, GROUND_TRUTH, PROPOSAL
 
 NO_BOX = torch.zeros(0, 4)
 
@@ -77,6 +79,14 @@ def _random_detection(rng: np.random.Generator, size: int) -> tuple:
     return _found(boxes, rng.integers(1, 4, size), scores), int(rng.integers(1, 4)), -0.55
 
 
+def _found_picture(case: Case, result: object) -> Picture:
+    found = case.args[0]
+    names = [f"{k}: {s:.2f}" for k, s in zip(found["labels"].tolist(), found["scores"].tolist(), strict=True)]
+    marks = (Outline("detections, class: score", found["boxes"], PROPOSAL, names=names),)
+    right, yours = Outline("right", case.expected, GROUND_TRUTH), Outline("yours", result, DETECTION, dashed=True)
+    return Picture((*marks, right, yours))
+
+
 _ONE, _TWO = (0, 0, 2, 3), (4, 1, 6, 6)
 check_boxes_of = Exercise(
     name="boxes_of",
@@ -113,6 +123,7 @@ check_boxes_of = Exercise(
         wrong.boxes_label_as_row,
     ),
     draw=_random_detection,
+    picture=_found_picture,
 )
 
 

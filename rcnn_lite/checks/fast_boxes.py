@@ -10,6 +10,8 @@ from torch import Tensor
 from rcnn_lite.boxes import flip_boxes
 from rcnn_lite.checks import wrong_fast as wrong
 from rcnn_lite.checks.harness import Case, Exercise, known
+from rcnn_lite.checks.pictures import Outline, Picture, Row
+from rcnn_lite.plotting import DETECTION, GROUND_TRUTH, PROPOSAL
 from rcnn_lite.regions.scales import nearest_scale
 
 __all__ = ["check_flip", "check_scale_of"]
@@ -31,6 +33,12 @@ def _random_objects(rng: np.random.Generator, size: int) -> tuple:
 
 def _mask(*rows: list) -> Tensor:
     return torch.tensor([rows], dtype=torch.uint8)
+
+
+def _flip_picture(case: Case, result: object) -> Row:
+    before, right, yours = case.args[:2], case.expected, result
+    three = ((before, "before", PROPOSAL), (right, "right", GROUND_TRUTH), (yours, "yours", DETECTION))
+    return Row([Picture([Outline("boxes", boxes, color)], masks, title) for (boxes, masks), title, color in three])
 
 
 _NO_BOXES, _NO_MASKS = torch.zeros(0, 4), torch.zeros(0, 2, 4, dtype=torch.uint8)
@@ -61,6 +69,7 @@ check_flip = Exercise(
     ),
     draw=_random_objects,
     together=((0, 1),),
+    picture=_flip_picture,
 )
 
 # ---- exercise 5 ----

@@ -12,7 +12,9 @@ from rcnn_lite.boxes import box_iou, encode_boxes
 from rcnn_lite.checks import wrong_faster as wrong
 from rcnn_lite.checks.faster_steps import check_to_image, check_trainable
 from rcnn_lite.checks.harness import Case, Exercise, known
+from rcnn_lite.checks.pictures import Outline, Picture, grids
 from rcnn_lite.matching import match_boxes
+from rcnn_lite.plotting import GROUND_TRUTH, NEGATIVE, POSITIVE, PROPOSAL
 
 __all__ = ["check_halve", "check_proposal_targets", "check_theta_of", "check_to_image", "check_trainable"]
 
@@ -125,6 +127,7 @@ check_halve = Exercise(
     ),
     draw=_random_crops,
     together=((0,),),
+    picture=grids((0, "crop")),
 )
 
 # ---- exercise 3 ----
@@ -170,6 +173,14 @@ def _scene(proposals: Tensor, gt_boxes: Tensor, gt_labels: Tensor, labels: tuple
     for place, values in deltas.items():
         rows[place] = torch.tensor(values)
     return Case((proposals, gt_boxes, gt_labels), (torch.cat((gt_boxes, proposals)), _whole(*labels), rows), why)
+
+
+def _targets_picture(case: Case, result: object) -> Picture:
+    _, gt_boxes, gt_labels = case.args
+    boxes, labels, _ = (torch.as_tensor(each) for each in case.expected)
+    sides = (("positive", labels > 0, POSITIVE), ("negative", labels == 0, NEGATIVE), ("ignored", labels < 0, PROPOSAL))
+    objects = Outline("objects, and their labels", gt_boxes, GROUND_TRUTH, names=[str(k) for k in gt_labels.tolist()])
+    return Picture((objects, *(Outline(what, boxes[rows], color, dashed=True) for what, rows, color in sides)))
 
 
 _CUP, _CAT = _floats((0, 0, 20, 20)), _floats((40, 0, 60, 40))
@@ -222,4 +233,5 @@ check_proposal_targets = Exercise(
     ),
     draw=_random_scene,
     together=((0,), (1, 2)),
+    picture=_targets_picture,
 )

@@ -10,6 +10,7 @@ from torch import Tensor
 from rcnn_lite.boxes import clip_boxes
 from rcnn_lite.checks import wrong_faster_steps as wrong
 from rcnn_lite.checks.harness import Case, Exercise, known
+from rcnn_lite.checks.pictures import right_and_yours
 from rcnn_lite.regions.scales import scale_boxes
 
 
@@ -62,6 +63,7 @@ check_to_image = Exercise(
     ),
     draw=_random_picture,
     together=((0,),),
+    picture=right_and_yours(frame=2),
 )
 
 # ---- exercise 5 ----

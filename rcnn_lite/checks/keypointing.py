@@ -9,8 +9,10 @@ from torch import Tensor
 
 from rcnn_lite.checks import wrong_keypointing as wrong
 from rcnn_lite.checks.harness import Case, Exercise, known
+from rcnn_lite.checks.pictures import Dots, Outline, Picture
 from rcnn_lite.evaluation.keypoints import keypoint_similarity
 from rcnn_lite.heads.keypoint_head import keypoint_targets
+from rcnn_lite.plotting import DETECTION, GROUND_TRUTH, POSITIVE
 
 
 def _points(*objects: list) -> Tensor:
@@ -38,6 +40,21 @@ def _random_points(rng: np.random.Generator, size: int) -> tuple:
     seen = rng.integers(0, 3, (size, count, 1))
     boxes = torch.from_numpy(np.hstack((low, high))).float()
     return torch.from_numpy(np.concatenate((places, seen), axis=2)).float(), boxes, int(rng.integers(2, 8))
+
+
+def _cells_picture(case: Case, result: object) -> Picture:
+    """The first box with its points, and the cells that are right and the learner's."""
+    keypoints, boxes, size = case.args
+    x1, y1, x2, y2 = boxes[0].tolist()
+    w, h = (x2 - x1) / size, (y2 - y1) / size
+    cells = []
+    for place, used in (case.expected, result):
+        chosen = torch.as_tensor(place)[0][torch.as_tensor(used)[0].bool()].tolist()
+        corners = [(x1 + index % size * w, y1 + index // size * h) for index in chosen]
+        cells.append([[x, y, x + w, y + h] for x, y in corners])
+    marks = (Outline("the first box", boxes[:1], POSITIVE), Outline("right cells", cells[0], GROUND_TRUTH))
+    seen = keypoints[0][keypoints[0, :, 2] > 0][:, :2]
+    return Picture((*marks, Outline("your cells", cells[1], DETECTION, dashed=True), Dots("points", seen, "#333333")))
 
 
 _BOX = torch.tensor([[2.0, 0.0, 6.0, 4.0]])
@@ -79,6 +96,7 @@ check_point_cells = Exercise(
     ),
     draw=_random_points,
     together=((0, 1),),
+    picture=_cells_picture,
 )
 
 # ---- exercise 7 ----
@@ -97,6 +115,12 @@ def _random_finding(rng: np.random.Generator, size: int) -> tuple:
     found = truth[:, :2] + rng.normal(0, 3, (size, 2))
     area, sigma = int(rng.integers(100, 2000)), float(rng.choice([0.03, 0.05, 0.1]))
     return torch.from_numpy(found).float(), torch.from_numpy(truth).float(), area, sigma
+
+
+def _distances_picture(case: Case, result: object) -> Picture:
+    points, gt_points, *_ = case.args
+    seen = gt_points[:, 2] > 0
+    return Picture((Dots("annotated", gt_points[seen, :2], GROUND_TRUTH), Dots("found", points, DETECTION)))
 
 
 _AT_ZERO = torch.tensor([[0.0, 0.0, 2.0]])
@@ -136,4 +160,5 @@ check_oks = Exercise(
     ),
     draw=_random_finding,
     together=((0, 1),),
+    picture=_distances_picture,
 )

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from rcnn_lite.checks import wrong_masking as wrong
 from rcnn_lite.checks.harness import Case, Exercise, known
+from rcnn_lite.checks.pictures import Outline, grids
 from rcnn_lite.heads.mask_head import own_masks
 from rcnn_lite.losses import mask_loss
+from rcnn_lite.plotting import POSITIVE
 from rcnn_lite.regions.roi_align import roi_align
 
 LN2, P75, P25 = 0.693147, 0.287682, 1.386294  # -ln of 1/2, 3/4 and 1/4
@@ -48,6 +50,10 @@ def _random_object(rng: np.random.Generator, size: int) -> tuple:
     return mask, torch.from_numpy(np.concatenate((low, high))).float(), int(rng.integers(1, 5))
 
 
+def _target_marks(mask: Tensor, box: Tensor, size: int) -> list[Outline]:
+    return [Outline("the box", box, POSITIVE)]
+
+
 _COLUMN, _ROW = _pixels((0, 1), (0, 1)), _pixels((0, 0), (1, 1), (1, 1), (0, 0))
 _TWO = _pixels((0, 1, 1, 0), (0, 1, 1, 0))
 check_box_target = Exercise(
@@ -80,6 +86,7 @@ check_box_target = Exercise(
         wrong.target_without_box,
     ),
     draw=_random_object,
+    picture=grids((0, "mask"), marks=_target_marks),
 )
 
 # ---- exercise 2 ----

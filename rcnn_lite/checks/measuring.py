@@ -18,7 +18,7 @@ from rcnn_lite.checks.measuring_areas import (
     flags_of,
     random_flags,
 )
-from rcnn_lite.checks.pictures import Outline, Picture
+from rcnn_lite.checks.pictures import Outline, Picture, grids
 from rcnn_lite.checks.wrong_areas import curve_of
 from rcnn_lite.plotting import GROUND_TRUTH, PROPOSAL
 
@@ -87,6 +87,7 @@ check_match_detections = Exercise(
     ),
     draw=_random_overlaps,
     together=((0,),),
+    picture=grids((0, "IoU: detections x objects")),
 )
 
 

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from rcnn_lite.checks import wrong_pasting as wrong
 from rcnn_lite.checks.harness import Case, Exercise, known
+from rcnn_lite.checks.pictures import Outline, Picture, Row, grids
 from rcnn_lite.evaluation.overlaps import mask_overlaps
+from rcnn_lite.plotting import POSITIVE
 from rcnn_lite.regions.masks import paste_masks
 
 # ---- exercise 4 ----
@@ -31,6 +33,12 @@ def _random_place(rng: np.random.Generator, size: int) -> tuple:
 
 def _box(*numbers: float) -> Tensor:
     return torch.tensor(numbers, dtype=torch.float32)
+
+
+def _paste_picture(case: Case, result: object) -> Row:
+    mask, box, _ = case.args
+    three = ((mask, "mask", ()), (case.expected, "right", [box]), (result, "yours", [box]))
+    return Row([Picture([Outline("the box", b, POSITIVE) for b in boxes], v, title) for v, title, boxes in three])
 
 
 _ONE, _FULL = torch.ones(1, 1), torch.ones(2, 2)
@@ -75,6 +83,7 @@ check_paste_one = Exercise(
         wrong.paste_cut,
     ),
     draw=_random_place,
+    picture=_paste_picture,
 )
 
 # ---- exercise 5 ----
@@ -127,4 +136,5 @@ check_mask_iou = Exercise(
     ),
     draw=_random_masks,
     together=((0,), (1,)),
+    picture=grids((0, "masks[0]"), (1, "gt_masks[0]")),
 )

@@ -6,6 +6,8 @@ from torch import Tensor
 
 from rcnn_lite.checks import wrong_pooling as wrong
 from rcnn_lite.checks.harness import Case, Exercise, known
+from rcnn_lite.checks.pictures import Outline, Picture, grids
+from rcnn_lite.plotting import DETECTION, GROUND_TRUTH, POSITIVE
 from rcnn_lite.regions.roi_pool import roi_pool
 from rcnn_lite.regions.spp import bin_range
 
@@ -69,6 +71,16 @@ def _random_boxes(rng: np.random.Generator, size: int) -> tuple:
     return torch.from_numpy(boxes).float(), 1 / stride
 
 
+def _windows_picture(case: Case, result: object) -> Picture:
+    """In cells of the map. A window is (top, left, height, width)."""
+    right, yours = (
+        [[left, top, left + width, top + height] for top, left, height, width in torch.as_tensor(rows).tolist()]
+        for rows in (case.expected, result)
+    )
+    marks = (Outline("boxes, in cells", case.args[0] * case.args[1], POSITIVE), Outline("right", right, GROUND_TRUTH))
+    return Picture((*marks, Outline("yours", yours, DETECTION, dashed=True)))
+
+
 check_windows = Exercise(
     name="windows",
     cases=(
@@ -91,6 +103,7 @@ check_windows = Exercise(
     ),
     draw=_random_boxes,
     together=((0,),),
+    picture=_windows_picture,
 )
 
 
@@ -109,6 +122,11 @@ def _random_window(rng: np.random.Generator, size: int) -> tuple:
     channel = torch.from_numpy(rng.integers(-30, 10, (height, width))).float()
     start = rng.integers(-2, (height + 1, width + 1))
     return channel, torch.from_numpy(np.hstack((start, rng.integers(1, size + 3, 2)))), int(rng.integers(1, 4))
+
+
+def _window_marks(channel: Tensor, window: Tensor, n: int) -> list[Outline]:
+    top, left, height, width = window.tolist()
+    return [Outline(f"window, for {n} x {n} bins", [[left, top, left + width, top + height]], POSITIVE)]
 
 
 _MAP = torch.arange(12.0).view(3, 4)
@@ -145,6 +163,7 @@ check_pool_window = Exercise(
         wrong.pool_equal_bins,
     ),
     draw=_random_window,
+    picture=grids((0, "channel"), marks=_window_marks),
 )
 
 
@@ -169,6 +188,13 @@ def _random_bins(rng: np.random.Generator, size: int) -> tuple:
     bins = torch.from_numpy(np.hstack((start, end)))
     channel = torch.from_numpy(rng.integers(-3, 3, shape)).float()
     return channel, bins, torch.from_numpy(rng.integers(1, 9, size)).float()
+
+
+def _bin_marks(channel: Tensor, bins: Tensor, grad: Tensor) -> list[Outline]:
+    """A bin is (top, left, bottom, right)."""
+    return [
+        Outline("bins, and their gradients", bins[:, [1, 0, 3, 2]], POSITIVE, names=[f"{g:g}" for g in grad.tolist()])
+    ]
 
 
 _SMALL = _floats((1, 5, 2), (4, 3, 6))
@@ -203,4 +229,5 @@ check_pool_gradient = Exercise(
     ),
     draw=_random_bins,
     together=((1, 2),),
+    picture=grids((0, "channel"), marks=_bin_marks),
 )

@@ -12,9 +12,11 @@ from torch import Tensor
 from rcnn_lite.boxes import box_iou, clip_boxes, decode_boxes, remove_small_boxes
 from rcnn_lite.checks import wrong_proposing as wrong
 from rcnn_lite.checks.harness import Case, Exercise, known
+from rcnn_lite.checks.pictures import right_and_yours
 from rcnn_lite.checks.wrong_proposing import MIN_SIZE, NMS_IOU
 from rcnn_lite.losses import rpn_loss
 from rcnn_lite.nms import nms
+from rcnn_lite.plotting import PROPOSAL
 
 __all__ = ["check_propose", "check_rpn_losses"]
 
@@ -194,4 +196,5 @@ check_propose = Exercise(
     ),
     draw=_random_predictions,
     together=((0, 1, 2),),
+    picture=right_and_yours((2, "anchors", PROPOSAL), frame=3),
 )

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from rcnn_lite.checks import wrong_pyramids as wrong
 from rcnn_lite.checks.harness import Case, Exercise, known
+from rcnn_lite.checks.pictures import Outline, Picture, Row
 from rcnn_lite.checks.pyramids_maps import check_enlarge_to, check_merge
+from rcnn_lite.plotting import POSITIVE, PROPOSAL
 
 __all__ = ["check_count_anchors", "check_enlarge_to", "check_level_of", "check_merge", "check_read_levels"]
 
@@ -59,6 +61,12 @@ def _random_boxes(rng: np.random.Generator, size: int) -> tuple:
             return torch.from_numpy(boxes).float(), k0, canonical, lowest, lowest + int(rng.integers(1, 4))
 
 
+def _levels_picture(case: Case, result: object) -> Picture:
+    pairs = zip(torch.as_tensor(case.expected).tolist(), torch.as_tensor(result).tolist(), strict=True)
+    names = [f"P{right}, yours P{yours}" for right, yours in pairs]
+    return Picture([Outline("boxes, and their levels", case.args[0], PROPOSAL, names=names)])
+
+
 check_level_of = Exercise(
     name="level_of",
     cases=(
@@ -91,6 +99,7 @@ check_level_of = Exercise(
     ),
     draw=_random_boxes,
     together=((0,),),
+    picture=_levels_picture,
 )
 
 # ---- exercise 4 ----
@@ -156,6 +165,17 @@ def _random_pyramid(rng: np.random.Generator, size: int) -> tuple:
     return torch.from_numpy(np.hstack((corner, far))).float(), levels, maps, lowest
 
 
+def _maps_picture(case: Case, result: object) -> Row:
+    boxes, levels, maps, lowest = case.args
+    names = [str(row) for row in range(len(boxes))]
+    pictures = []
+    for level, values in enumerate(maps, start=lowest):
+        rows = torch.nonzero(levels == level).flatten().tolist()
+        mark = Outline("boxes, in its cells", boxes[rows] / 2**level, POSITIVE, names=[names[row] for row in rows])
+        pictures.append(Picture([mark], values, f"P{level}, stride {2**level}"))
+    return Row(pictures)
+
+
 _FINE = torch.arange(32.0).view(1, 4, 8)  # 16 x 32 pixels in cells of 4
 _COARSE = 100 + torch.arange(8.0).view(1, 2, 4)  # in cells of 8
 _TWO = [_FINE, _COARSE]
@@ -195,4 +215,5 @@ check_read_levels = Exercise(
     ),
     draw=_random_pyramid,
     together=((0, 1),),
+    picture=_maps_picture,
 )

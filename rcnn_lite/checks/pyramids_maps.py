@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rcnn_lite.checks import wrong_pyramids_maps as wrong
 from rcnn_lite.checks.harness import Case, Exercise, known
+from rcnn_lite.checks.pictures import grids
 
 # ---- exercise 2 ----
 
@@ -63,6 +64,7 @@ check_enlarge_to = Exercise(
         wrong.enlarge_size_swapped,
     ),
     draw=_random_coarse,
+    picture=grids((0, "coarse")),
 )
 
 # ---- exercise 3 ----
@@ -129,4 +131,5 @@ check_merge = Exercise(
         wrong.merge_convolved_above,
     ),
     draw=_random_levels,
+    picture=grids((0, "fine"), (1, "above")),
 )

@@ -10,7 +10,9 @@ from torch import Tensor
 from rcnn_lite.boxes import box_iou
 from rcnn_lite.checks import wrong_rcnn as wrong
 from rcnn_lite.checks.harness import Case, Exercise, known
+from rcnn_lite.checks.pictures import Outline, Picture, right_and_yours
 from rcnn_lite.nms import batched_nms
+from rcnn_lite.plotting import DETECTION, GROUND_TRUTH, PROPOSAL
 
 __all__ = ["check_best_of_picture", "check_candidates", "check_detections_of", "check_kind_of"]
 
@@ -140,6 +142,12 @@ def _random_kind(rng: np.random.Generator, size: int) -> tuple:
             return boxes[0], int(rng.integers(1, 5)), boxes[1:], torch.from_numpy(rng.integers(1, 5, size)), _SIMILAR
 
 
+def _kind_picture(case: Case, result: object) -> Picture:
+    box, label, gt_boxes, gt_labels, _ = case.args
+    objects = Outline("objects, and their labels", gt_boxes, GROUND_TRUTH, names=[str(k) for k in gt_labels.tolist()])
+    return Picture((objects, Outline(f"the detection, of label {label}", box, DETECTION, dashed=True)))
+
+
 _A = [0, 0, 10, 10]
 
 check_kind_of = Exercise(
@@ -167,6 +175,7 @@ check_kind_of = Exercise(
     ),
     draw=_random_kind,
     together=((2, 3),),
+    picture=_kind_picture,
 )
 
 # ---- exercise 4 ----
@@ -236,4 +245,5 @@ check_detections_of = Exercise(
     ),
     draw=_random_pipeline,
     together=(),
+    picture=right_and_yours((1, "moved regions of all classes", PROPOSAL), part=0),
 )

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from rcnn_lite.checks import wrong_searching as wrong
 from rcnn_lite.checks.harness import Case, Exercise, known
-from rcnn_lite.checks.pictures import Outline, Picture
-from rcnn_lite.plotting import DETECTION, PROPOSAL
+from rcnn_lite.checks.pictures import Outline, Picture, Row
+from rcnn_lite.plotting import DETECTION, GROUND_TRUTH, PROPOSAL
 from rcnn_lite.proposals.grouping import fill_similarity
 from rcnn_lite.proposals.region_features import Region
 
@@ -210,6 +210,11 @@ def _random_ranking(rng: np.random.Generator, size: int) -> tuple:
             return kinds[rng.integers(0, 4, size)], positions, draws
 
 
+def _order_picture(case: Case, result: object) -> Row:
+    two = ((case.expected, "right order", GROUND_TRUTH), (result, "your order", DETECTION))
+    return Row([Picture([Outline(what, rows, color, names="0123456789")]) for rows, what, color in two])
+
+
 _A, _B, _C = (0, 0, 1, 1), (1, 0, 2, 1), (0, 0, 2, 1)
 check_rank_boxes = Exercise(
     name="rank_boxes",
@@ -243,4 +248,5 @@ check_rank_boxes = Exercise(
     ),
     draw=_random_ranking,
     together=((0, 1, 2),),
+    picture=_order_picture,
 )

@@ -7,8 +7,8 @@ from torch import Tensor
 from rcnn_lite.boxes import box_iou
 from rcnn_lite.checks import wrong_warping as wrong
 from rcnn_lite.checks.harness import Case, Exercise, known
-from rcnn_lite.checks.pictures import Outline, Picture
-from rcnn_lite.plotting import DETECTION, GROUND_TRUTH, PROPOSAL
+from rcnn_lite.checks.pictures import Dots, Outline, Picture
+from rcnn_lite.plotting import DETECTION, GROUND_TRUTH, POSITIVE, PROPOSAL
 
 NO_BOX = torch.zeros(0, 4)
 
@@ -41,6 +41,16 @@ def _random_edges(rng: np.random.Generator, size: int) -> tuple:
     return torch.from_numpy(edges).float(), 2 * context + int(rng.integers(1, 7)), context
 
 
+def _places_picture(case: Case, result: object) -> Picture:
+    sides = [[a, row, b, row + 0.8] for row, (a, b) in enumerate(case.args[0].tolist())]
+    right, yours = (
+        [[x, row + at] for row, places in enumerate(torch.as_tensor(rows).tolist()) for x in places]
+        for rows, at in ((case.expected, 0.25), (result, 0.55))
+    )
+    marks = (Outline("the sides of the boxes, one a row", sides, POSITIVE), Dots("right", right, GROUND_TRUTH))
+    return Picture((*marks, Dots("yours", yours, DETECTION)))
+
+
 check_source_coordinates = Exercise(
     name="source_coordinates",
     cases=(
@@ -64,6 +74,7 @@ check_source_coordinates = Exercise(
     ),
     draw=_random_edges,
     together=((0,),),
+    picture=_places_picture,
 )
 
 
