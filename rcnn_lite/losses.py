@@ -1,12 +1,15 @@
 """What the networks are trained to make small: of the second stage, of the RPN, of the masks (notebooks 10, 11, 14).
 
 Notation: R RoIs, N anchors, K classes with background (label 0), masks of m x m pixels. Every loss is returned as a
-dict of scalars by name, which are to be added; of no RoIs at all it is zero, and a gradient flows.
+dict of scalars by name, which are to be added; of no RoIs at all it is zero, and a gradient flows. The number that a
+sum is divided by is that of the whole batch, also where several processes share it (`distributed.divisor`).
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from rcnn_lite.distributed import divisor
 
 
 def smooth_l1(x: Tensor, beta: float = 1.0) -> Tensor:
@@ -50,11 +53,12 @@ def detection_loss(
     _require("targets", targets, (count, 4))
     positive = torch.nonzero(labels > 0).flatten()
     errors = deltas[positive, labels[positive]] - targets[positive]  # (P, 4)
+    rois = divisor(count)
     return {
         # Fast R-CNN, equation 1: the first term
-        "classification": F.cross_entropy(class_logits, labels, reduction="sum") / max(count, 1),
+        "classification": F.cross_entropy(class_logits, labels, reduction="sum") / rois,
         # Fast R-CNN, equation 1: the second term, equation 2
-        "box_regression": weight * smooth_l1(errors, beta).sum() / max(count, 1),
+        "box_regression": weight * smooth_l1(errors, beta).sum() / rois,
     }
 
 
@@ -89,10 +93,10 @@ def rpn_loss(
     chosen, positive = torch.nonzero(labels >= 0).flatten(), torch.nonzero(labels == 1).flatten()
     wanted = labels[chosen].to(logits)
     # Faster R-CNN, equation 1: the first term
-    classification = F.binary_cross_entropy_with_logits(logits[chosen], wanted, reduction="sum") / max(len(chosen), 1)
+    classification = F.binary_cross_entropy_with_logits(logits[chosen], wanted, reduction="sum") / divisor(len(chosen))
     errors = smooth_l1(deltas[positive] - targets[positive], beta)
     # Faster R-CNN, equation 1: the second term
-    return {"objectness": classification, "rpn_box_regression": weight * errors.sum() / max(locations, 1)}
+    return {"objectness": classification, "rpn_box_regression": weight * errors.sum() / divisor(locations)}
 
 
 def mask_loss(logits: Tensor, labels: Tensor, targets: Tensor) -> dict[str, Tensor]:
@@ -111,7 +115,7 @@ def mask_loss(logits: Tensor, labels: Tensor, targets: Tensor) -> dict[str, Tens
     _require("targets", targets, (len(labels), *logits.shape[2:]))
     _require("logits", logits, (len(labels), *logits.shape[1:]))
     own = logits[torch.arange(len(labels), device=labels.device), labels]  # (R, m, m)
-    return {"mask": F.binary_cross_entropy_with_logits(own, targets.to(own), reduction="sum") / max(own.numel(), 1)}
+    return {"mask": F.binary_cross_entropy_with_logits(own, targets.to(own), reduction="sum") / divisor(own.numel())}
 
 
 def _require(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:

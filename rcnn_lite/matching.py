@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from rcnn_lite.boxes import box_iou, require_positive_area
+from rcnn_lite.distributed import in_turn
 
 POSITIVE, NEGATIVE, IGNORED = 1, 0, -1
 AT_ONCE = 1_000_000  # pairs that are compared at a time: 250,000 anchors x 500 objects together would take 4 GB
@@ -70,8 +71,9 @@ def sample_labels(
         raise ValueError(f"num_samples must be >= 0 and fg_fraction in [0, 1], got {num_samples} and {fg_fraction}")
     if labels.ndim != 1:
         raise ValueError(f"labels must have shape (N,), got {tuple(labels.shape)}")
-    positives = _draw(labels == POSITIVE, int(num_samples * fg_fraction), generator)
-    negatives = _draw(labels == NEGATIVE, num_samples - len(positives), generator)
+    with in_turn(generator):  # where several processes share a batch
+        positives = _draw(labels == POSITIVE, int(num_samples * fg_fraction), generator)
+        negatives = _draw(labels == NEGATIVE, num_samples - len(positives), generator)
     return positives, negatives
 
 

@@ -1,7 +1,8 @@
 """The loop that every network here is trained with: AdamW, a warm-up, a cosine, a progress bar, a file to resume from.
 
 `optimise` knows nothing of models. It is given a *step*, a function that draws a batch and returns its losses by name.
-`fit` is that for detectors, whose `losses` want pictures, targets and, of some, proposals.
+`fit` is that for detectors, whose `losses` want pictures, targets and, of some, proposals. Several processes that
+torchrun has started share each batch, and end with the weights that one would have (`distributed`).
 """
 
 import math
@@ -16,8 +17,8 @@ from tqdm import tqdm
 
 from rcnn_lite.cache import write_atomically
 from rcnn_lite.datasets.transforms import flip_horizontally
+from rcnn_lite.distributed import Step, batch_losses, joint_step, leads, require_same, share
 
-Step = Callable[[Generator], dict[str, Tensor]]
 History = list[dict[str, float]]  # the losses of each iteration by name
 
 
@@ -45,7 +46,7 @@ class FitSettings:
 
     schedule: Schedule = Schedule(iterations=2500)
     learning_rate: float = 3e-4
-    images_per_step: int = 2  # N of Fast R-CNN, section 2.3
+    images_per_step: int = 2  # N of Fast R-CNN, section 2.3; of all processes together
     flip: float = 0.5  # probability of a mirrored picture, section 2.3
 
 
@@ -77,10 +78,11 @@ def fit(
     def step(generator: Generator) -> dict[str, Tensor]:
         """Draw images, mirror some of them, and ask the model for its losses."""
         chosen = torch.randperm(len(dataset), generator=generator)[: settings.images_per_step].tolist()
-        batch = [(*dataset[i], None if proposals is None else proposals[i]) for i in chosen]
-        mirrored = (torch.rand(len(batch), generator=generator) < settings.flip).tolist()
-        renamed = getattr(dataset, "keypoint_flip", None)
-        batch = [flip_horizontally(*one, renamed) if flip else one for one, flip in zip(batch, mirrored, strict=True)]
+        mirrored = (torch.rand(len(chosen), generator=generator) < settings.flip).tolist()
+        renamed, batch = getattr(dataset, "keypoint_flip", None), []
+        for i, flip in share(list(zip(chosen, mirrored, strict=True))):
+            one = (*dataset[i], None if proposals is None else proposals[i])
+            batch.append(flip_horizontally(*one, renamed) if flip else one)
         images, targets, boxes = (list(column) for column in zip(*batch, strict=True))
         return model.losses(images, targets, *([] if proposals is None else [boxes]), generator=generator)
 
@@ -105,12 +107,13 @@ def optimise(
 
     Parameters
     ----------
-    step : generator -> losses by name. Everything random in it must come from the generator.
+    step : generator -> losses by name. Everything random in it must come from the generator. Of several processes each
+        does its own `share` of the batch, and the step says so.
     module : what is saved: all parameters that change must be its own.
     groups : AdamW's parameter groups, each {"params": ..., "lr": ...}.
     file : the state of the training, written every `save_every` iterations. If it is there the training goes on from
         it, and ends with the same weights as one that was never interrupted.
-    report : called with the losses so far after each iteration.
+    report : called with the losses so far after each iteration, in process 0.
 
     Raises
     ------
@@ -120,11 +123,14 @@ def optimise(
     optimiser = torch.optim.AdamW(groups, weight_decay=schedule.weight_decay)
     rates = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule.factor)
     history = _resume(Path(file), module, optimiser, rates, generator)
+    require_same(len(history), f"iterations in {file}")
+    step = joint_step(step, module)
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    bar = tqdm(total=schedule.iterations, initial=len(history), desc="training", unit="batch", disable=None)
+    hidden = None if leads() else True  # None: where nobody would see it
+    bar = tqdm(total=schedule.iterations, initial=len(history), desc="training", unit="batch", disable=hidden)
     while len(history) < schedule.iterations:
         losses = step(generator)
-        history.append(_require_finite("loss", losses, len(history)))
+        history.append(_require_finite("loss", batch_losses(losses), len(history)))
         optimiser.zero_grad(set_to_none=True)
         sum(losses.values()).backward()
         length = nn.utils.clip_grad_norm_(parameters, schedule.max_norm)
@@ -133,6 +139,8 @@ def optimise(
         rates.step()
         bar.set_postfix({name: f"{value:.3f}" for name, value in history[-1].items()}, refresh=False)
         bar.update()
+        if not leads():
+            continue
         report(history)
         if len(history) % schedule.save_every == 0 or len(history) == schedule.iterations:
             _save(Path(file), module, optimiser, rates, generator, history)

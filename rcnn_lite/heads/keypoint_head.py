@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from rcnn_lite.boxes import require_boxes, require_positive_area
+from rcnn_lite.distributed import divisor
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def keypoint_loss(logits: Tensor, index: Tensor, valid: Tensor) -> dict[str, Ten
         if values.shape != logits.shape[:2]:
             raise ValueError(f"{name} must have shape {tuple(logits.shape[:2])}, got {tuple(values.shape)}")
     chosen = logits.flatten(2)[valid]  # (V, m m)
-    return {"keypoint": F.cross_entropy(chosen, index[valid], reduction="sum") / max(len(chosen), 1)}
+    return {"keypoint": F.cross_entropy(chosen, index[valid], reduction="sum") / divisor(len(chosen))}
 
 
 def decode_keypoints(heatmaps: Tensor, boxes: Tensor, shrink: bool = False) -> Tensor:

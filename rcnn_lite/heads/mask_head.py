@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from rcnn_lite.distributed import divisor
 from rcnn_lite.heads.box_head import TwoMLPHead
 from rcnn_lite.regions.masks import mask_targets, paste_masks, require_masks, whole_pixel_boxes
 
@@ -128,4 +129,4 @@ def competing_mask_loss(logits: Tensor, labels: Tensor, targets: Tensor) -> dict
     more is object has the region's class. It is the loss of semantic segmentation: classes compete for a cell.
     """
     classes = torch.where(targets >= 0.5, labels[:, None, None], 0)  # (R, m, m)
-    return {"mask": F.cross_entropy(logits, classes, reduction="sum") / max(classes.numel(), 1)}
+    return {"mask": F.cross_entropy(logits, classes, reduction="sum") / divisor(classes.numel())}

@@ -15,6 +15,7 @@ import torch
 from torch import Generator, Tensor
 
 from rcnn_lite.boxes import clip_boxes, remove_small_boxes
+from rcnn_lite.distributed import in_turn
 from rcnn_lite.heads.box_head import truncated_svd
 from rcnn_lite.heads.roi_heads import RoIHeads, RoIHeadSettings
 from rcnn_lite.images import resize, tensor_to_image
@@ -75,8 +76,9 @@ class FastRCNN(SharedMapDetector):
         for image, target, boxes in zip(images, targets, proposals, strict=True):
             size = tuple(image.shape[1:])
             target = self.seen(target, size, size)
-            samples.append(self.roi_heads.sample(self.usable(boxes, size), target, generator))
-            pictures.append(self.draw_picture(image, generator))
+            with in_turn(generator):  # both draws of a picture before those of the next
+                samples.append(self.roi_heads.sample(self.usable(boxes, size), target, generator))
+                pictures.append(self.draw_picture(image, generator))
         maps = self.maps(pictures)
         seen = zip(maps, pictures, samples, images, strict=True)
         pooled = [self._pool([m], [picture], sample.boxes, image) for m, picture, sample, image in seen]

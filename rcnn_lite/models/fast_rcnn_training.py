@@ -4,16 +4,17 @@ Where R-CNN and SPPnet chain programs and files, one loss and one loop remain. O
 another program, once.
 
     RUN/stages.json             what is being trained; a second call with other settings is refused
-    RUN/proposals.safetensors   proposals of each image
+    RUN/proposals.safetensors   proposals of each image, see `proposals.stored`
     RUN/state.pt                weights, optimiser and losses so far: an interrupted run goes on from there
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from torch import Generator
+from torch import Generator, Tensor
 
 from rcnn_lite.images import tensor_to_image
 from rcnn_lite.models.fast_rcnn import FastRCNN
@@ -37,15 +38,21 @@ def train(
     folder: str | Path,
     settings: FastRCNNTraining = FastRCNNTraining(),
     report: Callable[[History], None] = lambda history: None,
+    workers: int = 1,
 ) -> History:
     """Train `model` on a dataset's (image, target) pairs and their selective search boxes, in `folder`.
 
-    Returns the losses of each iteration; `report` is called with those so far (see `training.fit`). Raises ValueError
-    if the folder holds a run with other settings or data.
+    Returns the losses of each iteration; `report` is called with those so far (see `training.fit`). `workers` processes
+    share the selective search. Raises ValueError if the folder holds a run with other settings or data.
     """
     folder = Path(folder)
     claim(folder, model, dataset, settings)
-    propose = lambda i, image: selective_search(tensor_to_image(image), rng=np.random.default_rng([settings.seed, i]))  # noqa: E731
-    proposals = propose_all(propose, dataset, folder / "proposals.safetensors", f"selective search {settings.seed}")
+    file, method = folder / "proposals.safetensors", f"selective search {settings.seed}"
+    proposals = propose_all(partial(search, settings.seed), dataset, file, method, workers)
     generator = Generator().manual_seed(settings.seed)
     return fit(model, dataset, folder / "state.pt", settings.fit, generator, proposals, report)
+
+
+def search(seed: int, index: int, image: Tensor) -> Tensor:
+    """Selective search in image (3, H, W) number `index`, whose draws depend on its number and the seed: (n, 4)."""
+    return selective_search(tensor_to_image(image), rng=np.random.default_rng([seed, index]))

@@ -1,26 +1,30 @@
 """Features of all regions of a data set, in files: made once, then everything is fitted to them (notebook 08).
 
 The authors of R-CNN kept theirs on disk too, hundreds of gigabytes for PASCAL VOC. Here a row a region and a file a
-layer, in half precision and memory-mapped, so that only what is looked at is in memory.
+layer, in half precision and memory-mapped, so that only what is looked at is in memory. Beside them a byte an image
+says whether its rows are there, so that an interrupted run repeats the images at hand only, and several workers can
+fill a store.
 
 Notation: K classes with background, n proposals of one image.
 """
 
 import copy
-import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from rcnn_lite.boxes import box_iou
 from rcnn_lite.cache import write_atomically
+from rcnn_lite.distributed import leads, meet
 from rcnn_lite.heads.svm import feature_scale
 from rcnn_lite.matching import POSITIVE, match_boxes
 from rcnn_lite.models.region_network import RegionFeatures
+from rcnn_lite.workers import for_each
 
 
 class FeatureStore:
@@ -34,22 +38,30 @@ class FeatureStore:
         self.folder, self.regions, self.num_classes = folder, regions, num_classes
         rows = [len(r["objects"]) + len(r["proposals"]) for r in regions]
         self.row = np.concatenate(([0], np.cumsum(rows))).astype(int)  # image i has rows row[i] to row[i + 1]
-        self.layers = RegionFeatures(
-            *(
-                self._memory_map(folder / f"{name}.f16", self.row[-1], size)
-                for name, size in zip(RegionFeatures._fields, sizes, strict=True)
-            )
-        )
+        self.sizes = dict(zip(RegionFeatures._fields, sizes, strict=True))
+        if leads():
+            for name, size in self.sizes.items():
+                self._make_room(self.file(name), 2 * int(self.row[-1]) * size)
+        meet()
+        self.layers = RegionFeatures(*(self._memory_map(name) for name in self.sizes))
 
-    def _memory_map(self, file: Path, rows: int, columns: int) -> np.ndarray:
-        """A half-precision array (rows, columns) in a file: the one from before if its size is right, else all anew."""
-        if rows == 0:
-            return np.zeros((0, columns), np.float16)
-        fits = file.is_file() and file.stat().st_size == rows * columns * 2
-        if not fits:
-            for count in self.folder.glob("*.json"):
-                count.unlink()
-        return np.memmap(file, np.float16, "r+" if fits else "w+", shape=(rows, columns))
+    def file(self, layer: str) -> Path:
+        """Where a layer is."""
+        return self.folder / f"{layer}.f16"
+
+    def _make_room(self, file: Path, size: int) -> None:
+        """A file of so many bytes: the one from before if its size is right, else all anew."""
+        if file.is_file() and file.stat().st_size == size:
+            return
+        for finished in self.folder.glob("*.u8"):
+            finished.unlink()
+        with file.open("wb") as empty:
+            empty.truncate(size)
+
+    def _memory_map(self, layer: str) -> np.ndarray:
+        """Half precision (rows, columns)."""
+        shape = int(self.row[-1]), self.sizes[layer]
+        return np.memmap(self.file(layer), np.float16, "r+", shape=shape) if shape[0] else np.zeros(shape, np.float16)
 
     def part(self, first: int, last: int) -> "FeatureStore":
         """The images `first` to `last` - 1 of this store, filled already: a view, nothing is copied."""
@@ -61,29 +73,30 @@ class FeatureStore:
         """The regions of an image in the order of its rows, objects first: (n, 4)."""
         return torch.cat((self.regions[image]["objects"], self.regions[image]["proposals"]))
 
-    def fill(self, model, dataset, every: int = 10) -> None:
-        """Extract all layers where they are missing, unscaled."""
-        describe = lambda i: model.features(dataset[i][0].to(model.device), self.boxes(i).to(model.device))  # noqa: E731
-        self.fill_layers(RegionFeatures._fields, describe, "done", every)
+    def all_boxes(self) -> list[Tensor]:
+        """`boxes` of each image."""
+        return [self.boxes(image) for image in range(len(self.regions))]
 
-    @torch.inference_mode()
+    def fill(self, model, dataset, workers: int = 1) -> None:
+        """Extract all layers where they are missing, unscaled; on a CPU spread over `workers` processes."""
+        describe = partial(_describe, model, dataset, self.all_boxes())
+        self.fill_layers(RegionFeatures._fields, describe, "done", workers if model.device.type == "cpu" else 1)
+
     def fill_layers(
-        self, layers: tuple[str, ...], describe: Callable[[int], tuple[Tensor, ...]], name: str, every: int = 10
+        self, layers: tuple[str, ...], describe: Callable[[int], tuple[Tensor, ...]], name: str, workers: int = 1
     ) -> None:
         """Store what `describe` says of an image, a tensor of its rows for each of `layers`, where it is missing.
 
-        The count of finished images is written into the file NAME.json each `every`: so many are lost at most.
+        The file NAME.u8 has a byte for each image: 1 if it is finished. ValueError names an image that cannot be used.
         """
-        file, total, stored = self.folder / f"{name}.json", len(self.regions), [getattr(self.layers, n) for n in layers]
-        start = json.loads(file.read_text())["images"] if file.is_file() else 0
-        for i in tqdm(range(start, total), " and ".join(layers), total, initial=start, unit="image", disable=None):
-            for array, values in zip(stored, describe(i), strict=True):
-                array[self.row[i] : self.row[i + 1]] = values.cpu().numpy()
-            if (i + 1) % every == 0 or i + 1 == total:
-                for array in stored:
-                    getattr(array, "flush", lambda: None)()
-                text = json.dumps({"images": i + 1})
-                write_atomically(file, lambda temporary, text=text: temporary.write_text(text))
+        finished, total = self.folder / f"{name}.u8", len(self.regions)
+        if leads():
+            if not finished.is_file():
+                write_atomically(finished, lambda temporary: temporary.write_bytes(bytes(total)))
+            missing = np.flatnonzero(np.fromfile(finished, np.uint8) == 0).tolist()
+            files = {self.file(layer): self.sizes[layer] for layer in layers}
+            for_each(_Rows(describe, files, self.row, finished), missing, " and ".join(layers), total, workers)
+        meet()
 
     def image(self, image: int, layer: str) -> Tensor:
         """Features of all regions of an image, objects first: (n, D), unscaled."""
@@ -131,6 +144,36 @@ class FeatureStore:
             boxes = region["proposals"][close], region["objects"][nearest]
             parts.append((self.proposals(i, "pool5")[close], *boxes, region["labels"][nearest]))
         return tuple(torch.cat(columns) for columns in zip(*parts, strict=True))
+
+
+def _describe(model, dataset, boxes: list[Tensor], image: int) -> RegionFeatures:
+    """What a model says of an image's regions."""
+    return model.features(dataset[image][0].to(model.device), boxes[image].to(model.device))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Called with an image's number, it stores what `describe` says of it: its rows first, then that they are there."""
+
+    describe: Callable[[int], tuple[Tensor, ...]]
+    files: dict[Path, int]  # a layer each, and its columns
+    row: np.ndarray  # image i has rows row[i] to row[i + 1]
+    finished: Path  # a byte an image
+
+    @torch.inference_mode()
+    def __call__(self, image: int) -> None:
+        first, last = self.row[image : image + 2].tolist()
+        for (file, columns), values in zip(self.files.items(), self.describe(image), strict=True):
+            _write(file, 2 * first * columns, values.cpu().numpy().astype(np.float16))
+        _write(self.finished, image, np.ones(1, np.uint8))
+
+
+def _write(file: Path, start: int, values: np.ndarray) -> None:
+    """Put an array into a file, from byte `start` on, and see that it is there."""
+    if values.size:
+        part = np.memmap(file, values.dtype, "r+", start, values.shape)
+        part[:] = values
+        part.flush()
 
 
 def class_overlaps(region: dict[str, Tensor], num_classes: int) -> Tensor:

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from rcnn_lite.distributed import share
 from rcnn_lite.matching import POSITIVE, match_boxes
 from rcnn_lite.models.region_network import RegionNetwork
 from rcnn_lite.training import Schedule, optimise
@@ -102,6 +103,8 @@ def finetune(
     """
     backbone = classifier.network.backbone
     classifier.requires_grad_(True)
+    backbone.classifier.requires_grad_(False)  # is no layer of networks with two others behind the map
+    classifier.network.fc7.requires_grad_(True)
     backbone.stages[: settings.frozen_stages].requires_grad_(False)
     backbone.freeze_batch_norm()
     classifier.train()
@@ -111,10 +114,11 @@ def finetune(
         """Draw, warp and mirror a batch; the loss of what the classifier says of it."""
         rows = windows.draw(settings.positives, settings.backgrounds, generator)
         rows = rows[windows.images[rows].argsort(stable=True)]  # regions of one image are warped together
+        mirrored = share(torch.rand(len(rows), generator=generator) < 0.5).to(device)
+        rows = share(rows)
         images, counts = windows.images[rows].unique_consecutive(return_counts=True)
         boxes = windows.boxes[rows].split(counts.tolist())
         regions = torch.cat([crop(int(i), some) for i, some in zip(images, boxes, strict=True)]).to(device)
-        mirrored = (torch.rand(len(regions), generator=generator) < 0.5).to(device)
         regions = torch.where(mirrored[:, None, None, None], regions.flip(3), regions)
         logits = classifier(regions.contiguous(memory_format=torch.channels_last))  # (n, K)
         return {"classification": F.cross_entropy(logits, windows.labels[rows].to(device))}

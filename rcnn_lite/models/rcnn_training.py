@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from rcnn_lite.checkpoints import load_checkpoint, save_checkpoint
+from rcnn_lite.distributed import stage
 from rcnn_lite.models.differences import pack_difference
 from rcnn_lite.models.feature_store import FeatureStore
 from rcnn_lite.models.finetuning import FinetuningSettings, RegionClassifier, Windows, finetune
@@ -37,18 +38,20 @@ class RCNNTraining(SVMTraining):
     finetuning: FinetuningSettings = field(default_factory=FinetuningSettings)
 
 
-def train(model: RCNN, dataset, folder: str | Path, settings: RCNNTraining = RCNNTraining()) -> list[dict]:
+def train(
+    model: RCNN, dataset, folder: str | Path, settings: RCNNTraining = RCNNTraining(), workers: int = 1
+) -> list[dict]:
     """Fit the SVMs and regressors of `model` to a dataset's (image, target) pairs, stage by stage, in `folder`.
 
-    Returns the rounds of hard-negative mining (see `svm.train_svms`). Raises ValueError if the folder holds a run with
-    other settings or data.
+    Returns the rounds of hard-negative mining (see `svm.train_svms`). `workers` processes share the selective search
+    and, without a GPU, the features. Raises ValueError if the folder holds a run with other settings or data.
     """
     folder = Path(folder)
     claim(folder, model, dataset, settings)
-    regions = propose(model, dataset, folder / "regions.safetensors", settings)
+    regions = propose(model, dataset, folder / "regions.safetensors", settings, workers)
     fine_tune(model, dataset, regions, folder, settings)
     store = FeatureStore(folder / "features", regions, model.layer_sizes, len(model.classes))
-    store.fill(model, dataset)
+    store.fill(model, dataset, workers)
     return fit_to_features(model, store, folder, settings)
 
 
@@ -67,6 +70,7 @@ def fine_tune(model: RCNN, dataset, regions: list[dict[str, Tensor]], folder: Pa
         history = finetune(classifier, windows, crop, tuning, generator, folder / "network.pt")
         difference = pack_difference(network.backbone.state_dict(), model.backbone.state_dict())
         layer = {f"new_layer.{name}": value for name, value in classifier.new_layer.state_dict().items()}
-        save_checkpoint(file, difference | layer, {"losses": [line["classification"] for line in history]}, half=False)
+        losses = [line["classification"] for line in history]
+        stage(file, lambda: save_checkpoint(file, difference | layer, {"losses": losses}, half=False))
     tensors, _ = load_checkpoint(file)
     model.tune({name: value for name, value in tensors.items() if not name.startswith("new_layer.")})

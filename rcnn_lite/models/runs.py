@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rcnn_lite.cache import write_atomically
+from rcnn_lite.distributed import leads
 
 
 def claim(folder: Path, model, dataset, settings) -> None:
@@ -20,4 +21,5 @@ def claim(folder: Path, model, dataset, settings) -> None:
         if other := sorted(key for key in what | before if what.get(key) != before.get(key)):
             raise ValueError(f"{folder} holds a run that differs in {', '.join(other)}: choose another folder")
         return
-    write_atomically(file, lambda temporary: temporary.write_text(json.dumps(what, indent=1)))
+    if leads():
+        write_atomically(file, lambda temporary: temporary.write_text(json.dumps(what, indent=1)))

@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from rcnn_lite.boxes import clip_boxes, remove_small_boxes, require_positive_area
+from rcnn_lite.distributed import in_turn
 from rcnn_lite.images import resize
 from rcnn_lite.models.backbone import Backbone, build_backbone
 from rcnn_lite.models.differences import apply_difference, pack_difference
@@ -70,7 +71,8 @@ class SharedMapDetector(nn.Module):
     def draw_picture(self, image: Tensor, generator: Generator | None) -> Tensor:
         """An image (3, H, W) at one of the training sizes, drawn at random (Fast R-CNN, section 2.4): (3, h, w)."""
         sides = self.settings.training_sides
-        side = sides[int(torch.randint(len(sides), (), generator=generator))]
+        with in_turn(generator):
+            side = sides[int(torch.randint(len(sides), (), generator=generator))]
         return resize(image.to(self.device), side, self.settings.long_side)
 
     def seen(self, target: dict, image_size: tuple[int, int], size: tuple[int, int]) -> dict[str, Tensor]:

@@ -19,6 +19,7 @@ Notation: K classes with background, P numbers in a pyramid.
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -26,6 +27,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from rcnn_lite.checkpoints import load_checkpoint, save_checkpoint
+from rcnn_lite.distributed import share, stage
 from rcnn_lite.models.differences import pack_difference
 from rcnn_lite.models.feature_store import FeatureStore
 from rcnn_lite.models.finetuning import Windows
@@ -55,24 +57,32 @@ class SPPTraining(SVMTraining):
     layers: LayerSettings = field(default_factory=LayerSettings)
 
 
-def train(model: SPPNet, dataset, folder: str | Path, settings: SPPTraining = SPPTraining()) -> list[dict]:
+def train(
+    model: SPPNet, dataset, folder: str | Path, settings: SPPTraining = SPPTraining(), workers: int = 1
+) -> list[dict]:
     """Fit fc layers, SVMs and regressors of `model` to a dataset's (image, target) pairs, stage by stage, in `folder`.
 
-    Returns the rounds of hard-negative mining (see `svm.train_svms`). Raises ValueError if the folder holds a run with
-    other settings or data, and if the SVMs are to see layers that are not trained.
+    Returns the rounds of hard-negative mining (see `svm.train_svms`). `workers` processes share the selective search
+    and, without a GPU, the pyramids. Raises ValueError if the folder holds a run with other settings or data, and if
+    the SVMs are to see layers that are not trained.
     """
     folder = Path(folder)
     if not settings.layers.iterations and model.settings.layer != "pool5":
         raise ValueError(f"{model.settings.layer} starts from nothing: without iterations the SVMs can only see pool5")
     claim(folder, model, dataset, settings)
-    regions = propose(model, dataset, folder / "regions.safetensors", settings)
+    regions = propose(model, dataset, folder / "regions.safetensors", settings, workers)
     store = FeatureStore(folder / "features", regions, model.layer_sizes, len(model.classes))
-    pyramids = lambda i: (model.pyramids(dataset[i][0].to(model.device), store.boxes(i).to(model.device)),)  # noqa: E731
-    store.fill_layers(("pool5",), pyramids, "pyramids")
+    pyramids = partial(describe_pyramids, model, dataset, store.all_boxes())
+    store.fill_layers(("pool5",), pyramids, "pyramids", workers if model.device.type == "cpu" else 1)
     learn_layers(model, store, folder, settings)
     describe = lambda i: model.network.layers(store.image(i, "pool5").to(model.device))  # noqa: E731
     store.fill_layers(("fc6", "fc7"), describe, "done")
     return fit_to_features(model, store, folder, settings)
+
+
+def describe_pyramids(model: SPPNet, dataset, boxes: list[Tensor], image: int) -> tuple[Tensor]:
+    """The pyramids of an image's regions: (n, P)."""
+    return (model.pyramids(dataset[image][0].to(model.device), boxes[image].to(model.device)),)
 
 
 def learn_layers(model: SPPNet, store: FeatureStore, folder: Path, settings: SPPTraining) -> None:
@@ -87,7 +97,8 @@ def learn_layers(model: SPPNet, store: FeatureStore, folder: Path, settings: SPP
         weights = classifier.layers.state_dict()
         difference = pack_difference(weights, {name: torch.zeros_like(value) for name, value in weights.items()})
         layer = {f"new_layer.{name}": value for name, value in classifier.new_layer.state_dict().items()}
-        save_checkpoint(file, difference | layer, {"losses": [line["classification"] for line in history]}, half=False)
+        losses = [line["classification"] for line in history]
+        stage(file, lambda: save_checkpoint(file, difference | layer, {"losses": losses}, half=False))
     tensors, _ = load_checkpoint(file)
     model.tune({name: value for name, value in tensors.items() if not name.startswith("new_layer.")})
 
@@ -125,7 +136,7 @@ def learn(
 
     def step(generator: Generator) -> dict[str, Tensor]:
         """Draw a batch; the loss of what the classifier says of it."""
-        rows = windows.draw(settings.positives, settings.backgrounds, generator)
+        rows = share(windows.draw(settings.positives, settings.backgrounds, generator))
         logits = classifier(store.rows(rows, "pool5").to(device))  # (n, K)
         return {"classification": F.cross_entropy(logits, windows.labels[rows].to(device))}
 

@@ -138,10 +138,7 @@ class SVMDetector(nn.Module):
 
         The network's time goes into proposals, so 300 different ones are worth more than 300 of which many are alike.
         """
-        boxes = clip_boxes(proposals.to(self.device), tuple(image_size))
-        boxes = boxes[remove_small_boxes(boxes, self.settings.min_size)]
-        ranks = torch.arange(len(boxes), 0, -1, device=boxes.device, dtype=boxes.dtype)  # best first
-        return boxes[nms(boxes, ranks, self.settings.proposal_iou, limit=self.settings.max_proposals)]
+        return usable(proposals.to(self.device), image_size, self.settings)
 
     def regress(self, pool5: Tensor, boxes: Tensor) -> Tensor:
         """Where the regressor of each class moves each box: (n, P), (n, 4) -> (K, n, 4)."""
@@ -175,3 +172,11 @@ class SVMDetector(nn.Module):
         model.load_state_dict(rest, strict=False)
         model.tune(tuned)
         return model
+
+
+def usable(proposals: Tensor, image_size: tuple[int, int], settings: DetectorSettings) -> Tensor:
+    """`SVMDetector.usable` for a detector with these settings: (n, 4) -> (m, 4)."""
+    boxes = clip_boxes(proposals, tuple(image_size))
+    boxes = boxes[remove_small_boxes(boxes, settings.min_size)]
+    ranks = torch.arange(len(boxes), 0, -1, device=boxes.device, dtype=boxes.dtype)  # best first
+    return boxes[nms(boxes, ranks, settings.proposal_iou, limit=settings.max_proposals)]
