@@ -64,13 +64,14 @@ def read_header(path: str | Path) -> Header:
 
 
 def read_numbers(path: str | Path) -> np.ndarray:
-    """The numbers that a mask file holds, integers (H, W) as stored: grey values, or places in a palette.
+    """The numbers that a mask file holds, uint8 or int32 (H, W) as stored: grey values, or places in a palette.
 
     Where a file has colours, they are turned into grey. ValueError as `read_image`.
     """
     with _opened(path) as picture:
         plain = picture.mode in ("1", "L", "P", "I") or picture.mode.startswith("I;16")
-        return np.asarray(picture if plain else picture.convert("L")).astype(np.int32)
+        numbers = np.asarray(picture if plain else picture.convert("L"))
+        return numbers if numbers.dtype == np.uint8 else numbers.astype(np.int32)
 
 
 def check_pixels(path: str | Path) -> None:
@@ -95,7 +96,9 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
 def _orientation(picture: Image.Image) -> int:
     """EXIF's orientation, 1 where there is none, or none that can be read."""
     try:
-        value = picture.getexif().get(ORIENTATION, 1)
+        value = Image.Image.getexif(picture).get(
+            ORIENTATION, 1
+        )  # the method of a PNG would decode all its pixels first
     except Exception:  # a broken note about a picture is no broken picture
         return 1
     return value if value in range(1, 9) else 1

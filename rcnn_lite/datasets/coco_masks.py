@@ -12,6 +12,9 @@ SUBPIXELS = 5
 FAR = 10
 """An outline may leave its picture, by so many times its longer side: each pixel of its length takes memory."""
 
+LONGEST = 60
+"""Bits of a packed run length; a damaged string could otherwise be one number of a million digits."""
+
 
 def decode_segmentation(segmentation: list | dict, size: tuple[int, int]) -> np.ndarray:
     """The mask of one annotation: uint8 (H, W).
@@ -135,6 +138,8 @@ def unpack_counts(packed: str | bytes) -> list[int]:
     counts, value, shift = [], 0, 0
     for code in codes:
         bits = code - 48
+        if shift > LONGEST:
+            raise ValueError("the packed run lengths hold a number that is longer than any picture")
         value |= (bits & 0b11111) << shift
         shift += 5
         if bits & 0b100000:

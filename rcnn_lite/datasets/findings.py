@@ -78,5 +78,6 @@ def summarise(findings: list[Finding]) -> list[str]:
         if places:
             what = kind.one if len(places) == 1 else kind.many
             more = ", ..." if len(places) > 1 else ""
-            lines.append(f"{len(places):,} {what} ({kind.done}): {places[0]}{more}")
+            first = places[0].encode("utf-8", "backslashreplace").decode()  # a file name need not be text
+            lines.append(f"{len(places):,} {what} ({kind.done}): {first}{more}")
     return lines

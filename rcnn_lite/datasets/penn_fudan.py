@@ -62,7 +62,7 @@ class PennFudanDataset(AnnotatedPictures):
         self.root = root if (root / "Annotation").is_dir() else root / "PennFudanPed"
         if not (self.root / "Annotation").is_dir():
             raise ValueError(f"{root} has no Annotation/, nor has a folder PennFudanPed in it")
-        texts = sorted((self.root / "Annotation").glob("*.txt"))
+        texts = sorted(path for path in (self.root / "Annotation").glob("*.txt") if path.is_file())
         found = {text.stem: pedestrians for text in texts if (pedestrians := self._read(text))}
         if not found:
             raise ValueError(f"{self.root} has no picture that can be used: {(self.problems or ['no annotation'])[0]}")
@@ -86,7 +86,7 @@ class PennFudanDataset(AnnotatedPictures):
     def annotated(self, index: int) -> dict:
         """The target in the frame of the annotation."""
         people, name = self._people[index], self.names[index]
-        numbers = torch.from_numpy(read_numbers(self._mask_file(name)))  # (H, W)
+        numbers = torch.tensor(read_numbers(self._mask_file(name)))  # (H, W)
         if tuple(numbers.shape) != people.size:
             given, real = "{} x {}".format(*people.size), "{} x {}".format(*numbers.shape)
             raise ValueError(f"{self._mask_file(name)} has {real} pixels but its annotation says {given}")

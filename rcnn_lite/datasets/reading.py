@@ -152,13 +152,16 @@ def find_file(folder: Path, name: str) -> Path | None:
     Accents can be written in two ways, and systems differ; paths from Windows have backslashes.
     """
     spellings = dict.fromkeys(form(name) for form in (str, _composed, _decomposed))
-    for spelling in [*spellings, *(s.replace("\\", "/") for s in spellings)]:
-        try:
-            if (folder / spelling).is_file():
-                return folder / spelling
-        except (OSError, ValueError):  # a name that no file can have
-            continue
-    return None
+    paths = (folder / spelling for s in spellings for spelling in (s, s.replace("\\", "/")))
+    return next((path for path in paths if is_file(path)), None)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have is no error."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _composed(name: str) -> str:

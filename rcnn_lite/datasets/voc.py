@@ -124,7 +124,8 @@ class VOCDataset(AnnotatedPictures):
         return list(found), list(found.values())
 
     def _find_classes(self) -> tuple[str, ...]:
-        paths = sorted(path for path in (self.root / "Annotations").glob("*.xml") if path.read_bytes().strip())
+        paths = [path for path in sorted((self.root / "Annotations").glob("*.xml")) if path.is_file()]
+        paths = [path for path in paths if path.read_bytes().strip()]
         found = {text_of(item, "name", path) for path in paths for item in read_xml(path).findall("object")}
         if "background" in found:
             raise ValueError(f"{self.root}: an object is of the class 'background', which means none")

@@ -11,11 +11,14 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from rcnn_lite.datasets.reading import find_file, fit_box
+from rcnn_lite.datasets.reading import find_file, fit_box, is_file
 from rcnn_lite.images import read_header
 
 LARGEST = 2**16
 """No picture has a longer side."""
+
+FARTHEST = 1e9
+"""Nor has any of the people who draw boxes been so far out."""
 
 
 @dataclass
@@ -64,7 +67,7 @@ def split_names(root: Path, split: str | None) -> list[str]:
     if not path.is_file():
         raise ValueError(f"there is no split {split!r}: {path} does not exist; found: {splits(root) or 'none'}")
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no list of names: {error}") from error
     return [line.split()[0] for line in lines if line.strip()]
@@ -76,7 +79,7 @@ def read_annotation(root: Path, name: str, note) -> Annotation | None:
     Raises ValueError naming a file that is neither empty nor sound.
     """
     path, where = root / "Annotations" / f"{name}.xml", f"Annotations/{name}.xml"
-    if not path.is_file():
+    if not is_file(path):
         note("missing annotation", f"there is no annotation file {path}")
         return None
     if not path.read_bytes().strip():
@@ -152,6 +155,6 @@ def _number(element: Element, key: str, path: Path, missing: float | None = None
         number = float(text)
     except ValueError:
         number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"{path}: {key} is {text!r}, not a number")
+    if not abs(number) < FARTHEST:  # NaN is not
+        raise ValueError(f"{path}: {key} is {text!r:.60}, not a number of pixels")
     return number

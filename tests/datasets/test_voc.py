@@ -133,7 +133,13 @@ def test_the_annotation_may_name_its_picture_otherwise(tmp_path):
         ("<annotation><object><bndbox/></object></annotation>", r"a\.xml: an object has no name"),
         (f"<annotation>{an_object(1, 1, 2, 'x')}</annotation>", r"a\.xml: bndbox/ymax is 'x', not a number"),
         (f"<annotation>{an_object(1, 1, '', 4)}</annotation>", r"a\.xml: an object has no bndbox/xmax"),
-        (f"<annotation>{an_object(1, 1, 'nan', 4)}</annotation>", r"a\.xml: bndbox/xmax is 'nan', not a number"),
+        (
+            f"<annotation>{an_object(1, 1, 'nan', 4)}</annotation>",
+            r"a\.xml: bndbox/xmax is 'nan', not a number of pixels",
+        ),
+        (f"<annotation>{an_object(1, 1, 1e300, 4)}</annotation>", r"a\.xml: bndbox/xmax is '1e\+300', not a number of"),
+        (f"<annotation>{SIZE.replace('20', '1e9')}</annotation>", r"a\.xml: size/width is '1e9', not a number of"),
+        (f"<annotation>{SIZE.replace('20', '99999')}</annotation>", r"a\.xml: no picture has 10 x 99999 pixels"),
     ],
 )
 def test_broken_annotations(tmp_path, text, sentence):
