@@ -18,13 +18,14 @@ PYTEST := $(PY) -m pytest -n $(JOBS) --dist loadfile
 # make course, is up to twice as fast with threads that spin.
 test unit nbval: export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help course release test lint unit nbval mutants lab clean
+.PHONY: help course release test lint unit nbval train mutants lab clean
 
 help:
 	@echo "make course   execute all notebooks, write copies and browsable pages to build/"
 	@echo "make release  editions for teaching: students' (nbgrader), instructor's, slides; to build/release/"
 	@echo "make test     lint, unit tests, and every notebook's stored outputs"
 	@echo "make mutants  every wrong answer to an exercise with the message its check gives; to build/mutants.md"
+	@echo "make train    train every checkpoint and measure the scoreboard (ARGS=--dry-run: say what there is to do)"
 	@echo "make lab      open the first notebook in JupyterLab"
 	@echo "make lint, make unit, make nbval   the three parts of make test"
 	@echo "make clean    remove build/ and the caches (.venv stays)"
@@ -52,6 +53,9 @@ lint: $(STAMP)
 
 unit: $(STAMP)
 	$(PYTEST) tests rcnn_lite
+
+train: $(STAMP)
+	$(PY) benchmarks/train_all.py $(ARGS)
 
 nbval: $(STAMP)
 	$(if $(NOTEBOOKS),$(PYTEST) $(NBVAL) $(NOTEBOOKS),@echo "no notebooks yet")
