@@ -7,5 +7,6 @@
 - `rcnn_lite.teaching.slides`: one slide show a notebook, which needs no network.
 
 What a lecturer should know beyond the prose stands in the notebooks too, out of the learner's sight: the text under
-``"speaker_notes"`` in the metadata of a cell goes into the instructor edition and onto the speaker's screen.
+``"speaker_notes"`` in the metadata of a cell goes into the instructor edition and onto the speaker's screen, and a
+section whose first cell has the tag ``optional`` is left for reading when a lecture is short.
 """

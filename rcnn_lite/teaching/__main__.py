@@ -1,35 +1,74 @@
-"""``make release``: all editions for teaching, from the notebooks into ``build/release``.
+"""``make release``: all editions for teaching, made from the notebooks; ``build/release/README.md`` is their guide.
 
-``course/``       a course folder for nbgrader: the student edition in its ``release/``, ready to grade what comes back
+``course/``      a course folder for nbgrader: the student edition in its ``release/``, ready to grade what comes back
+``instructor/``  solved notebooks with timing plans, speaker notes and expected misconceptions
+``slides/``      one slide show a notebook
 """
 
 import argparse
 import sys
 from pathlib import Path
 
+import nbformat
+
+from rcnn_lite.cache import write_atomically
 from rcnn_lite.course import find_notebooks
 from rcnn_lite.paths import REPOSITORY
+from rcnn_lite.teaching.guide import guide
+from rcnn_lite.teaching.instructor import instructor_edition
+from rcnn_lite.teaching.prove import prove
+from rcnn_lite.teaching.slides import copy_reveal, render_slides
 from rcnn_lite.teaching.student import release, write_course
 
 
+def write_text(path: Path, text: str) -> None:
+    """A text file, written whole or not at all."""
+    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def write_instructor(paths: list[Path], folder: Path) -> None:
+    """The instructor edition of each notebook."""
+    for path in paths:
+        edition = instructor_edition(nbformat.read(path, as_version=4))
+        write_atomically(folder / path.name, lambda file, edition=edition: nbformat.write(edition, file))
+
+
+def write_slides(paths: list[Path], folder: Path) -> None:
+    """The slides of each notebook, and reveal.js beside them."""
+    copy_reveal(folder)
+    for path in paths:
+        write_text(folder / f"{path.stem}.slides.html", render_slides(nbformat.read(path, as_version=4), path.stem))
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Write the editions; returns 0, or 1 where no notebook was found or nbgrader refused one."""
+    """Write the editions; returns 0, or 1 where no notebook was found, nbgrader refused one, or a proof failed."""
     parser = argparse.ArgumentParser(prog="python -m rcnn_lite.teaching", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="only the notebooks whose names begin so (default: all)")
     parser.add_argument("--notebooks", type=Path, default=REPOSITORY / "notebooks", help="folder of the notebooks")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "build" / "release", help="where to write")
+    parser.add_argument("--only", choices=["course", "instructor", "slides"], help="one edition (default: all)")
+    parser.add_argument(
+        "--prove",
+        action="store_true",
+        help="run every student notebook, with stubs and with solutions, and say what fails (minutes)",
+    )
     args = parser.parse_args(argv)
-    output = args.output.resolve()
+    output, source, wanted = args.output.resolve(), args.notebooks.resolve(), args.only
     try:
-        paths = find_notebooks(args.notebooks.resolve(), args.names)
-        names = [path.stem for path in find_notebooks(args.notebooks.resolve())]
-        write_course(paths, names, output / "course")
-        release([path.stem for path in paths], output / "course")
+        paths = find_notebooks(source, args.names)
+        if wanted in (None, "course"):
+            write_course(paths, [path.stem for path in find_notebooks(source)], output / "course")
+            release([path.stem for path in paths], output / "course")
+        if wanted in (None, "instructor"):
+            write_instructor(paths, output / "instructor")
+        if wanted in (None, "slides"):
+            write_slides(paths, output / "slides")
+        write_text(output / "README.md", guide(paths[0].stem))
     except (ValueError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"student edition of {len(paths)} notebooks:  {output / 'course' / 'release'}")
-    return 0
+    print(f"{wanted or 'all editions'} of {len(paths)} notebooks: see {output / 'README.md'}")
+    return prove(paths, output / "course" / "release") if args.prove else 0
 
 
 if __name__ == "__main__":

@@ -83,6 +83,22 @@ class Section:
     parts: list[Part]
 
     @property
+    def opening(self) -> nbformat.NotebookNode | None:
+        """The cell in which the section begins."""
+        return next((item.cell for part in self.parts for item in part.items), None)
+
+    @property
+    def optional(self) -> bool:
+        """Whether the cell in which it begins has the tag ``optional``: a short lecture leaves it for reading."""
+        return self.opening is not None and "optional" in self.opening.metadata.get("tags", [])
+
+    @property
+    def speaker_notes(self) -> list[str]:
+        """What the metadata of its cells say to the speaker, in order."""
+        cells = {item.index: item.cell for part in self.parts for item in part.items}
+        return [cell.metadata.speaker_notes for cell in cells.values() if "speaker_notes" in cell.metadata]
+
+    @property
     def lecture_parts(self) -> list[Part]:
         """The parts without the exercises among them."""
         return [part for part in self.parts if not part.is_exercise]
@@ -211,7 +227,7 @@ def first_sentences(text: str, count: int = 1) -> str:
     for paragraph in re.split(r"\n\s*\n", FOLD.sub("", text)):
         if not re.match(r"\s*([-*|>$<`]|\d+\.)\s*", paragraph) or re.match(r"\s*(\*\*|`[^`])", paragraph):
             words = " ".join(paragraph.split())
-            return " ".join(re.split(r"(?<=[.!?:])\s+(?=[A-Z*`$(\d])", words)[:count])
+            return " ".join(re.split(r"(?<=[.!?])\s+(?=[A-Z*`$(\d])", words)[:count])
     return ""
 
 

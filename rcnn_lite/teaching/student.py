@@ -23,7 +23,7 @@ from rcnn_lite.cache import write_atomically
 from rcnn_lite.teaching.outline import Task, tasks_of
 
 MAY_FAIL = "raises-exception"  # the tag by which "Run All" goes on behind a cell that fails
-LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|#)([^)#\s]+)(#[^)\s]*)?\)")
+LINK = re.compile(r"\[([^\]]*)\]\(([\w./-]+\.(?:ipynb|py|md|json|toml|cfg))(#[^)\s]*)?\)")
 SCHEMA = {"schema_version": 3, "task": False}
 CONFIG = '''"""The course folder's settings; written by make release. `nbgrader --help-all` explains each."""
 
