@@ -23,6 +23,7 @@ MODULES = {  # where the name to import is not the name to install
     "PIL": "pillow",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
+    "websocket": "websocket-client",
     "yaml": "pyyaml",
 }
 NOT_IMPORTED = {"ipykernel", "ipywidgets", "jupyterlab"}  # what a learner's JupyterLab needs
@@ -121,7 +122,9 @@ def test_everything_that_the_install_brings_is_pinned(direct, pins):
     assert not missing
 
 
-@pytest.mark.parametrize(("folder", "extra"), [("rcnn_lite", "release"), ("tests", "test"), ("benchmarks", "test")])
+@pytest.mark.parametrize(
+    ("folder", "extra"), [("rcnn_lite", "release"), ("book", "book"), ("tests", "test"), ("benchmarks", "test")]
+)
 def test_what_is_imported_is_declared(project, folder, extra):
     """The package needs its extra in `teaching` only (tests/test_layers.py); tests and benchmarks share theirs."""
     lines = project["dependencies"] + project["optional-dependencies"][extra]
@@ -129,9 +132,15 @@ def test_what_is_imported_is_declared(project, folder, extra):
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / folder).rglob("*.py")]
     places = ("tests", "benchmarks") if extra == "test" else (folder,)
     beside = {path.stem for place in places for path in (ROOT / place).rglob("*.py")}
-    own = {"rcnn_lite", "benchmarks", "harness"} | beside
+    own = {"rcnn_lite", "benchmarks", "book", "harness"} | beside
     names = imported_modules(sources) - own - set(sys.stdlib_module_names)
     assert {canonicalize_name(MODULES.get(name, name)) for name in names} <= declared
+
+
+@pytest.mark.parametrize("extra", ["book", "release"])
+def test_what_other_extras_bring_is_there_in_the_tests(project, extra):
+    extras = project["optional-dependencies"]
+    assert set(extras[extra]) <= set(extras["test"])
 
 
 def test_no_runtime_dependency_is_left_over(project):
