@@ -18,10 +18,11 @@ PYTEST := $(PY) -m pytest -n $(JOBS) --dist loadfile
 # make course, is up to twice as fast with threads that spin.
 test unit nbval: export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help course release test lint unit nbval train mutants lab clean
+.PHONY: help course book release test lint unit nbval train mutants lab clean
 
 help:
 	@echo "make course   execute all notebooks, write copies and browsable pages to build/"
+	@echo "make book     notebooks, equation index, glossary, claims and package as one book; to build/book/"
 	@echo "make release  editions for teaching: students' (nbgrader), instructor's, slides; to build/release/"
 	@echo "make test     lint, unit tests, and every notebook's stored outputs"
 	@echo "make mutants  every wrong answer to an exercise with the message its check gives; to build/mutants.md"
@@ -38,6 +39,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 course: $(STAMP)
 	$(PY) -m rcnn_lite.course
+
+book: $(STAMP)
+	$(PY) -m book
 
 release: $(STAMP)
 	$(PY) -m rcnn_lite.teaching
