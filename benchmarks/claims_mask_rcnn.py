@@ -50,9 +50,9 @@ M2 = (
 M3 = (
     ("M3", "FPN beats C4", "33.6 vs 30.3 mask AP"),
     {
-        NOT_REPRODUCED: "The pyramid has more layers that start from nothing, and the trainings are short: notebook 15 "
-        "shows by the size of the object where it loses, and that the models which ship, trained longer, stand in the "
-        "same order.",
+        NOT_REPRODUCED: "Small objects gain and all others lose: notebook 15 shows it by the size of the object. The "
+        "pyramid has more layers that start from nothing, and the trainings are short; the models which ship, trained "
+        "longer, cannot be told apart.",
         CANNOT_TELL: "The pyramid gains on small objects and loses on large ones, of which the scenes have few.",
         REPRODUCED: "Fine maps for small objects, coarse ones for large.",
     },

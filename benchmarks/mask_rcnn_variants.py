@@ -7,7 +7,7 @@ the detector with one map, RoIAlign that averages, sigmoids, and a fully convolu
 from dataclasses import dataclass, field, replace
 
 from rcnn_lite.models.faster_rcnn import FasterRCNN
-from rcnn_lite.models.fpn_rcnn import MaskRCNNFPN
+from rcnn_lite.models.fpn_rcnn import MaskRCNNFPN, PyramidSettings
 from rcnn_lite.models.mask_rcnn import MaskRCNN
 
 
@@ -20,12 +20,13 @@ class Variant:
     mask: dict = field(default_factory=dict)  # of its mask branch
 
 
+AS_WIDE = {"heads": MaskRCNN.Settings().heads, "pyramid": PyramidSettings(width=112)}  # as one map; what ships is not
 VARIANTS = {  # what matters most first
     "base": Variant(),
     "roi_pool": Variant(settings={"pooling": "roi_pool"}),
     "roi_warp": Variant(settings={"pooling": "roi_warp"}),
     "no_masks": Variant(FasterRCNN, settings={"pooling": "roi_align", "heads": MaskRCNN.Settings().heads}),
-    "fpn": Variant(MaskRCNNFPN),
+    "fpn": Variant(MaskRCNNFPN, settings=AS_WIDE),
     "softmax": Variant(mask={"competing": True}),
     "mlp": Variant(settings={"mask_head": "mlp"}),
     "roi_align_max": Variant(settings={"pooling": "roi_align_max"}),

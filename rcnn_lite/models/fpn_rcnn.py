@@ -13,6 +13,7 @@ Notation: L levels that regions are pooled from, the finest first, level i of (1
 finest; one more for the RPN.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,15 +32,15 @@ from rcnn_lite.regions.rois import boxes_to_rois
 
 @dataclass(frozen=True)
 class PyramidSettings(FPNSettings):
-    """The numbers of a detector's pyramid. Where they differ from the paper's, it is for a laptop and smaller objects.
+    """The numbers of a detector's pyramid. Where they differ from the paper's, it is for a laptop.
 
     A region is pooled from level k0 + log2(sqrt(w h) / canonical) (equation 1; see `regions.levels`).
     """
 
-    width: int = 64  # section 3: 256
+    width: int = 80  # section 3: 256
     finest: int = 4  # section 3: stride of P2
     k0: float = 4.0  # section 4.2
-    canonical: float = 112.0  # section 4.2: 224
+    canonical: float = 224.0  # section 4.2; 112, for smaller pictures, leaves an object too few cells for its mask
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,12 @@ class OnPyramidSettings:
     pooling: str = "roi_align"  # section 5.2: RoI pooling; all later code aligns
     rpn: RPNSettings = RPNSettings(
         anchor_sizes=(24.0, 48.0, 96.0, 192.0, 384.0),  # section 4.1: 32 on P2 to 512 on P6, of pictures of 800 pixels
+        border=math.inf,  # section 5.1: all are trained on; few of the largest are inside the picture
         loss_weight=200.0,  # N_reg counts the places of all levels, 21 times those of one map at stride 16
         training=ProposalCounts(2000, 2000),  # code: before NMS of each level, after it of all
         testing=ProposalCounts(1000, 300),  # code: 1,000, of which Mask R-CNN with a pyramid uses all
     )
-    heads: RoIHeadSettings = RoIHeadSettings(width=256, score_threshold=0.05)  # section 4.2: 1,024
+    heads: RoIHeadSettings = RoIHeadSettings(width=192, score_threshold=0.05)  # section 4.2: 1,024
     pyramid: PyramidSettings = PyramidSettings()
 
 
