@@ -113,6 +113,7 @@ check_read_at = Exercise(
         Case((_MAP, _floats((-0.5, 1.5))), [40.0], "outside by half a cell: the border, column 0, row 1"),
         Case((_MAP, _floats((2.5, 0.5))), [40.0], "outside in x only: between 20 and 60"),
         Case((_MAP, _floats((-1.5, 0), (1, 2.25))), [0.0, 0.0], "further than a cell from the border's places: 0"),
+        Case((_MAP, _floats((-1, 1), (3, 1))), [40.0, 60.0], "exactly a cell away still is the border's value"),
         Case((_MAP, _floats((1, 0), (1, 1))), [10.0, 80.0], "two points"),
         Case((_MAP, torch.zeros(0, 2)), torch.zeros(0), "no points"),
     ),

@@ -176,7 +176,8 @@ def grids(*inputs: tuple[int, str], marks: Callable | None = None, part: int | N
         over = [marks(*case.args) if marks and number == 0 else () for number in range(len(inputs))]
         given = [Picture(m, case.args[place], what) for m, (place, what) in zip(over, inputs, strict=True)]
         right, yours = (case.expected, result) if part is None else (case.expected[part], result[part])
-        return Row([*given, Picture((), right, "right"), *([Picture((), yours, "yours")] if _is_grid(yours) else [])])
+        results = (("right", right), ("yours", yours))
+        return Row([*given, *(Picture((), value, what) for what, value in results if _is_grid(value))])
 
     return picture
 

@@ -178,6 +178,9 @@ check_propose = Exercise(
             [_HERE],
             "only two go into NMS, which strikes out one",
         ),
+        _propose_case(
+            [[1.0, 0.0, 0.0, 8.0, 20.0]], (50, 80), (9, 9), [[0.0, 0.0, 8.0, 20.0]], "8 pixels are enough: it stays"
+        ),
         _propose_case([[1.0, *_HERE], [2.0, *_FAR]], (50, 80), (9, 1), [_FAR], "one is wanted"),
     ),
     reference=_propose,

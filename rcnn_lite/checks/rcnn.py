@@ -233,6 +233,9 @@ check_detections_of = Exercise(
             [0.9, 0.5, 0.2],
             "three detections that do not touch, best first",
         ),
+        _pipeline_case(
+            [[0.0, 0.5, -1.0], [0.0, -2.0, -2.0]], [_A], [1], [0.5], "exactly -1, the threshold, is not above it"
+        ),
         Case((torch.zeros(0, 3), torch.zeros(3, 0, 4), 0.0, 0.3), _NOTHING, "no regions"),
     ),
     reference=_detections_of,
