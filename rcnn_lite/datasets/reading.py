@@ -13,6 +13,7 @@ import warnings
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
 from rcnn_lite.boxes import flip_boxes
@@ -130,10 +131,12 @@ def turn_upright(target: dict, header: Header) -> dict:
 def fit_box(box: list[float], size: tuple[int, int] | None) -> tuple[list[float], str | None]:
     """A box x1 y1 x2 y2 clipped to its picture (H, W), and the kind of finding that it is, if any.
 
+    What counts is what a float32 keeps of it: a width of a billionth is none.
+
     >>> fit_box([-2.0, 1.0, 5.0, 9.0], (8, 10)), fit_box([11.0, 1.0, 12.0, 9.0], (8, 10))[1]
     (([0, 1.0, 5.0, 8], 'partly outside'), 'outside')
     """
-    x1, y1, x2, y2 = box
+    x1, y1, x2, y2 = np.float32(box).tolist()
     if x2 <= x1 or y2 <= y1:
         return box, "no area"
     if size is None:

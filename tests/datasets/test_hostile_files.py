@@ -27,7 +27,7 @@ from rcnn_lite.datasets.survey import survey
 from rcnn_lite.datasets.voc import VOCDataset
 from rcnn_lite.images import read_header, read_image, read_numbers
 
-SOME = settings(max_examples=60, suppress_health_check=list(HealthCheck))
+SOME = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 PIXELS = np.random.default_rng(0).integers(0, 255, (10, 20, 3), dtype=np.uint8)
 
 
@@ -128,6 +128,7 @@ def test_coco_any_content(coco_folder, images, categories, annotations):
 
 
 @SOME
+@example([2, 1, 1e-9, 6], [[2, 1, 11, 1, 11, 7]], 1)
 @given(st.lists(coordinates, min_size=4, max_size=4), polygons | runs | anything, st.integers(0, 1))
 def test_coco_any_segmentation(coco_folder, box, segmentation, crowd):
     item = OBJECT | {"bbox": box, "segmentation": segmentation, "iscrowd": crowd}

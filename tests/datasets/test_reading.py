@@ -108,6 +108,7 @@ def test_a_broken_note_about_orientation_is_none(tmp_path):
         ((1, -9, 5, 0), (1, -9, 5, 0), "outside"),
         ((3, 2, 3, 6), (3, 2, 3, 6), "no area"),
         ((5, 2, 3, 6), (5, 2, 3, 6), "no area"),
+        ((5, 2, 5 + 1e-9, 6), (5, 2, 5 + 1e-9, 6), "no area"),  # a float32 has no such numbers
     ],
 )
 def test_boxes_and_their_pictures(box, expected, kind):
