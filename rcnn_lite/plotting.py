@@ -5,6 +5,7 @@ it and holds them at least 20 apart in CIELAB.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -132,6 +133,29 @@ def draw_losses(ax: Axes, history: Sequence[dict[str, float]], window: int = 25)
     if history:
         ax.legend(fontsize=8)
     return ax
+
+
+def draw_scores(ax: Axes, scores: dict[int, float], label: str = "AP50, held-out pictures") -> Axes:
+    """Draw what was measured in the course of a training, {iteration: value from 0 to 1}; the best has its value."""
+    iterations = sorted(scores)
+    ax.plot(iterations, [scores[i] for i in iterations], "o-", color=DETECTION, label=label)
+    if iterations:
+        best = max(iterations, key=scores.get)
+        offset = (0, -14 if scores[best] > 0.5 else 8)
+        ax.annotate(f"{scores[best]:.3f}", (best, scores[best]), offset, textcoords="offset points", ha="center")
+    ax.set(xlabel="iteration", ylabel=label, ylim=(0, 1.02))
+    ax.grid(alpha=0.3)
+    return ax
+
+
+def save_curves(file: Path, history: Sequence[dict[str, float]], scores: dict[int, float]) -> None:
+    """A picture file of `draw_losses` and, where there are any, `draw_scores`."""
+    figure = Figure(figsize=(10 if scores else 5.5, 3.6), dpi=100, layout="constrained")
+    axes = figure.subplots(1, 1 + bool(scores), squeeze=False)[0]
+    draw_losses(axes[0], history, window=max(1, min(25, len(history) // 10)))
+    if scores:
+        draw_scores(axes[1], scores)
+    figure.savefig(file)
 
 
 class LiveLosses:

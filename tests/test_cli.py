@@ -46,7 +46,8 @@ def test_detect_writes_pictures_and_results_and_goes_on_after_bad_files(checkpoi
         ["detect", *(str(pictures / n) for n in names), "--checkpoint", str(checkpoint), "--out", str(out)]
     )
     assert status == 1
-    assert sorted(p.name for p in out.iterdir()) == ["0002_good.jpg", "0005_grau 1.jpg", "detections.json"]
+    drawn = ["0002_good.jpg", "0005_grau 1.jpg"]
+    assert sorted(p.name for p in out.iterdir()) == [*drawn, "detections.json", "pictures.json"]
     results = json.loads((out / "detections.json").read_text(encoding="utf-8"))
     assert {(r["image_id"], r["file_name"], r["category_id"]) for r in results} == {
         (2, "good.png", 1),
@@ -97,34 +98,44 @@ class FakeScenes:
 
 @pytest.fixture(autouse=True)
 def quick_scenes(monkeypatch):
-    monkeypatch.setattr("rcnn_lite.datasets.scenes.Scenes", FakeScenes)
+    monkeypatch.setattr("rcnn_lite.cli.data.Scenes", FakeScenes)
+
+
+DIARY = ("last.safetensors", "log.txt", "examples.png")  # what every call writes
+
+
+def kept(run):
+    """When each file that a training goes on from was written."""
+    return {p.name: p.stat().st_mtime_ns for p in run.rglob("*") if p.name not in DIARY}
 
 
 def test_train_evaluate_and_resume(tmp_path, capsys):
     """Three scenes, crops of 32 pixels: train; train again (nothing is repeated); evaluate and keep the detections."""
-    run, kept = tmp_path / "run", tmp_path / "kept.safetensors"
+    run, found = tmp_path / "run", tmp_path / "kept.safetensors"
     command = ["train", "--model", "rcnn", "--out", str(run), "--images", "3", "--test-images", "2", "--finetune", "2"]
     command += ["--size", "32", "--proposals", "30"]
     assert cli.main(command) == 0
-    tensors, note = load_checkpoint(run / "rcnn.safetensors")
+    tensors, note = load_checkpoint(run / "last.safetensors")
     assert note["command"].startswith("rcnn-lite train --model rcnn --out ")
     assert (note["seed"], note["model"], note["settings"]["size"], note["settings"]["context"]) == (0, "rcnn", 32, 2)
     assert note["metrics"]["images"] == 2
     assert set(note["metrics"]) >= {"mAP", "mAP_07", "COCO", "seconds"}
-    before = {p.name: p.stat().st_mtime_ns for p in run.rglob("*") if p.name != "rcnn.safetensors"}
+    with Image.open(run / "examples.png") as picture:
+        assert picture.height > 200
+    before = kept(run)
     assert cli.main(command) == 0
-    assert before == {p.name: p.stat().st_mtime_ns for p in run.rglob("*") if p.name != "rcnn.safetensors"}
-    again = load_checkpoint(run / "rcnn.safetensors")[0]
+    assert before == kept(run)
+    again = load_checkpoint(run / "last.safetensors")[0]
     assert all(torch.equal(tensors[name], again[name]) for name in tensors)
     capsys.readouterr()
-    arguments = ["--checkpoint", str(run / "rcnn.safetensors"), "--images", "2", "--save-detections", str(kept)]
+    arguments = ["--checkpoint", str(run / "last.safetensors"), "--images", "2", "--save-detections", str(found)]
     assert cli.main(["evaluate", *arguments]) == 0
     assert "2 images\nmAP " in capsys.readouterr().out
-    records, metadata = load_records(kept)
+    records, metadata = load_records(found)
     assert [set(r) for r in records] == [{"boxes", "labels", "scores", "proposals"}] * 2
     assert metadata["classes"][0] == "background"
     assert cli.main(command[:-1] + ["20"]) == 1  # other settings in the same folder
-    assert "holds a run that differs in settings" in capsys.readouterr().err
+    assert "holds a run that differs in proposals (30, not 20)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -134,20 +145,22 @@ def test_train_evaluate_and_resume(tmp_path, capsys):
 def test_models_of_one_map_train_resume_evaluate_and_detect(name, refused, tmp_path, pictures, capsys):
     run = tmp_path / "run"
     command = ["train", "--model", name, "--out", str(run), "--images", "3", "--test-images", "2", "--finetune", "3"]
+    command += ["--short-side", "64"]
     assert cli.main(command) == 0
-    tensors, note = load_checkpoint(run / f"{name}.safetensors")
+    tensors, note = load_checkpoint(run / "last.safetensors")
     assert (note["model"], note["seed"], note["metrics"]["images"]) == (name, 0, 2)
-    before = {p.name: p.stat().st_mtime_ns for p in run.rglob("*") if p.name != f"{name}.safetensors"}
-    assert cli.main(command) == 0
-    assert before == {p.name: p.stat().st_mtime_ns for p in run.rglob("*") if p.name != f"{name}.safetensors"}
-    again = load_checkpoint(run / f"{name}.safetensors")[0]
+    before = kept(run)
+    assert cli.main(["train", "--resume", "--out", str(run), "--test-images", "2"]) == 0
+    assert before == kept(run)
+    again = load_checkpoint(run / "last.safetensors")[0]
     assert all(torch.equal(tensors[key], again[key]) for key in tensors)
-    model = ["--checkpoint", str(run / f"{name}.safetensors")]
+    model = ["--checkpoint", str(run / "last.safetensors")]
     assert cli.main(["evaluate", *model, "--images", "2"]) == 0
     assert cli.main(["detect", str(pictures / "good.png"), *model, "--out", str(tmp_path / "found")]) == 0
     capsys.readouterr()
-    assert cli.main([*command[:-1], "4"]) == 1
-    assert "holds a run that differs in training" in capsys.readouterr().err
+    assert cli.main([*command, "--seed", "4"]) == 1
+    assert "holds a run that differs in seed (0, not 4): choose another folder" in capsys.readouterr().err
+    command[command.index(str(run))] = str(tmp_path / "other")
     assert cli.main([*command, f"--{refused}", "64"]) == 1
     assert f"--{refused} means nothing to --model {name}" in capsys.readouterr().err
 
@@ -157,15 +170,16 @@ def test_models_without_proposals_train_evaluate_and_detect(name, tmp_path, pict
     run, kept = tmp_path / "run", tmp_path / "kept.safetensors"
     command = ["train", "--model", name, "--out", str(run), "--images", "3", "--test-images", "2"]
     assert cli.main(command) == 0
-    _, note = load_checkpoint(run / f"{name}.safetensors")
+    _, note = load_checkpoint(run / "last.safetensors")
     assert (note["model"], note["seed"], note["metrics"]["images"]) == (name, 0, 2)
     assert note["command"].startswith(f"rcnn-lite train --model {name} --out ")
     assert note["rounds"] if name == "hog" else note["lambda"] in (10, 100, 1000, 10000, 100000)
-    model = ["--checkpoint", str(run / f"{name}.safetensors")]
+    model = ["--checkpoint", str(run / "last.safetensors")]
     assert cli.main(["evaluate", *model, "--images", "2", "--save-detections", str(kept)]) == 0
     assert [set(r) for r in load_records(kept)[0]] == [{"boxes", "labels", "scores"}] * 2
     assert cli.main(["detect", str(pictures / "good.png"), *model, "--out", str(tmp_path / "found")]) == 0
     capsys.readouterr()
+    command[command.index(str(run))] = str(tmp_path / "other")
     assert cli.main([*command, "--proposals", "9"]) == 1
     assert f"--proposals means nothing to --model {name}" in capsys.readouterr().err
     assert cli.main([*command, "--finetune", "2"]) == 1
@@ -181,8 +195,8 @@ def test_the_seed_is_of_weights_and_draws_and_only_the_data_seed_of_scenes(tmp_p
         raise ValueError("enough is known")
 
     monkeypatch.setitem(RECIPES, "rpn", note)
-    for chosen in (["--seed", "1"], ["--seed", "2"], ["--seed", "1", "--data-seed", "5"]):
-        assert cli.main(["train", "--model", "rpn", "--out", str(tmp_path), *chosen]) == 1
+    for i, chosen in enumerate((["--seed", "1"], ["--seed", "2"], ["--seed", "1", "--data-seed", "5"])):
+        assert cli.main(["train", "--model", "rpn", "--out", str(tmp_path / str(i)), *chosen]) == 1
     assert seen == [("train 0", 1), ("train 0", 2), ("train 5", 1)]
 
 

@@ -13,6 +13,7 @@ from rcnn_lite.models.rcnn import RCNN
 from rcnn_lite.models.regression_only import RegressionOnly
 from rcnn_lite.models.rpn_detector import RPNDetector
 from rcnn_lite.models.sppnet import SPPNet
+from rcnn_lite.models.torchvision_coco import PREFIX, load_torchvision
 
 MODELS = {
     "rcnn": RCNN,
@@ -35,13 +36,20 @@ def load_model(checkpoint: str | Path, device: str = "cpu", **settings):
 
     Parameters
     ----------
-    checkpoint : a file, or the name of a checkpoint that ships with the project, such as "rcnn_scenes".
+    checkpoint : a file; the name of a checkpoint that ships with the project, such as "rcnn_scenes"; or
+        "torchvision:NAME" for one that torchvision trained (see `torchvision_coco`).
     settings : values that replace those of the model's settings, such as regress=False.
 
     Raises
     ------
     ValueError : no such file, a damaged one, one of another program or without a known model, an unknown setting.
+    RuntimeError : torchvision's weights cannot be fetched.
     """
+    if str(checkpoint).startswith(PREFIX):
+        if settings:
+            raise ValueError(f"{checkpoint} has no setting {', '.join(settings)}")
+        model, metadata = load_torchvision(str(checkpoint).removeprefix(PREFIX))
+        return model.to(device), metadata
     path = checkpoint_path(checkpoint)
     tensors, metadata = load_checkpoint(path)
     if metadata.get("model") not in MODELS:
