@@ -52,8 +52,9 @@ class NucleiDataset(AnnotatedPictures):
             raise ValueError(f"{self.root} has no folders of pictures (ROOT/ID/images and ROOT/ID/masks)")
         self.names = [folder.name for folder in folders]
         self.pictures = [_picture_file(folder) for folder in folders]
-        self._sizes = [read_header(file).displayed for file in self.pictures]  # (H, W)
-        self._nuclei = [self._read(*one) for one in zip(folders, self._sizes, strict=True)]
+        read = [self._read(*one) for one in zip(folders, self.pictures, strict=True)]
+        self._sizes = [size for size, _ in read]  # (H, W) of the masks
+        self._nuclei = [nuclei for _, nuclei in read]
         content = [
             (name, [(n.left, n.top, n.pixels.sum()) for n in self._nuclei[i]]) for i, name in enumerate(self.names)
         ]
@@ -87,15 +88,18 @@ class NucleiDataset(AnnotatedPictures):
             "area": torch.tensor([n.pixels.sum() for n in nuclei], dtype=torch.float32),
         }
 
-    def _read(self, folder: Path, size: tuple[int, int]) -> list[Nucleus]:
-        """The nuclei of one picture; empty masks are noted."""
+    def _read(self, folder: Path, picture: Path) -> tuple[tuple[int, int], list[Nucleus]]:
+        """(H, W) of one picture's masks, and its nuclei; empty masks are noted."""
         if not (folder / "masks").is_dir():
             raise ValueError(f"{folder} has no folder 'masks'")
-        nuclei = []
+        header = read_header(picture)
+        size, nuclei = None, []
         for file in sorted((folder / "masks").glob("*.png")):
             mask = read_numbers(file) > 0
+            if size is None and mask.shape in (header.displayed, header.stored):
+                size = mask.shape  # where EXIF turns the picture, it decides which
             if mask.shape != size:
-                sizes = " pixels but the picture ".join("{} x {}".format(*s) for s in (mask.shape, size))
+                sizes = " pixels but the picture ".join("{} x {}".format(*s) for s in (mask.shape, header.displayed))
                 raise ValueError(f"{file} has {sizes}")
             if not mask.any():
                 self.note("no pixel", f"{file}, in which no pixel belongs to a nucleus")
@@ -103,7 +107,7 @@ class NucleiDataset(AnnotatedPictures):
             rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
             window = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
             nuclei.append(Nucleus(int(columns[0]), int(rows[0]), window.copy()))
-        return nuclei
+        return size or header.displayed, nuclei
 
 
 def _picture_file(folder: Path) -> Path:

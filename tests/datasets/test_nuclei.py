@@ -132,6 +132,19 @@ def test_broken_folders(mistake, sentence, tmp_path):
         NucleiDataset(tmp_path)
 
 
+@pytest.mark.parametrize("made_upright", [True, False])
+def test_a_picture_that_exif_turns(made_upright, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # its stored columns are its rows
+    stored = nucleus(2, 1, 6, 4)  # a clock's quarter to the right it is at x 6 to 9, y 2 to 6
+    write(tmp_path, "a", np.ascontiguousarray(np.rot90(stored, -1)) if made_upright else stored)
+    Image.fromarray(stored).save(tmp_path / "a/images/a.png", exif=exif)
+    image, target = NucleiDataset(tmp_path)[0]
+    assert image.shape == (3, 20, 10)
+    assert target["boxes"].tolist() == [[6, 2, 9, 6]]
+    np.testing.assert_array_equal(target["masks"][0].numpy(), image[0].numpy())
+
+
 @pytest.mark.parametrize("folder", ["", "none"])
 def test_no_pictures(folder, tmp_path):
     with pytest.raises(ValueError, match="has no folders of pictures"):

@@ -15,7 +15,7 @@ from rcnn_lite.datasets.voc import VOCDataset
 from rcnn_lite.images import ORIENTATION, UPRIGHT, read_header
 
 UPRIGHT_SIZE = (40, 64)
-BOX = (8, 16, 40, 24)  # x1 y1 x2 y2 of a red patch in the upright picture; eights, so that JPEG keeps its edges
+BOX = (8, 8, 40, 24)  # x1 y1 x2 y2 of a red patch in the upright picture; eights, so that JPEG keeps its edges
 UNDO = {**UPRIGHT, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
 
 
