@@ -8,11 +8,13 @@ and `faster_rcnn_claims.py` make them); with --retrained also of seed 0. A row s
 by both its rules, AP and AR are COCO's; recall is that of the regions that the detector looks at. Seconds are processor
 seconds of one thread, because machines are shared: the median over the pictures of each stage. Training times are the
 processor seconds of all threads, where the trainings noted them. Each measurement leaves a file in OUT and is not made
-again. The result is data/measurements/scoreboard.json, which notebook 16 reads.
+again. With --variants also what three claims ask for, on the same trainings. The result is
+data/measurements/scoreboard.json, which notebook 16 reads.
 """
 
 import argparse
 import datetime
+import hashlib
 import json
 import shlex
 import statistics
@@ -23,7 +25,8 @@ import torch
 from fast_rcnn_claims import kept
 from harness import cpu_model, threads, versions
 from rcnn_parts import RESAMPLES
-from scoreboard_parts import SYSTEMS, Places, System, measure
+from scoreboard_parts import SYSTEMS, VARIANTS, Places, System, Variant, measure
+from train_steps import TRAININGS
 
 from rcnn_lite.cache import write_atomically
 from rcnn_lite.datasets.scenes import Scenes
@@ -42,17 +45,19 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--retrained", action="store_true", help="seed 0 from there, too, not what ships")
     parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to N - 1 (default: %(default)s)")
     parser.add_argument("--only", nargs="+", choices=[system.name for system in SYSTEMS], help="(default: all)")
+    parser.add_argument("--variants", action="store_true", help="also those of claims F4, F7 and R3")
     parser.add_argument("--images", type=int, help="the first N test scenes, to try the script")
     parser.add_argument("--no-measuring", action="store_true", help="leave out what is not measured yet")
     parser.add_argument("--result", type=Path, default=data_path("measurements/scoreboard.json"))
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     board = Board(args.out, Places(tuple(args.trained), not args.retrained), Scenes("test", n=args.images), args.seeds)
+    systems = [] if args.no_measuring else [one for one in QUICK_FIRST if not args.only or one.name in args.only]
+    variants = [one for one in VARIANTS if one.of in systems and args.variants]
     for seed in range(args.seeds):
-        for system in [] if args.no_measuring else QUICK_FIRST:
-            if not args.only or system.name in args.only:
-                board.run(system, seed)
-                write_atomically(args.result, lambda file: file.write_text(board.text(argv), encoding="utf-8"))
+        for one in (*systems, *variants):
+            board.run(one, seed)
+            write_atomically(args.result, lambda file: file.write_text(board.text(argv), encoding="utf-8"))
     write_atomically(args.result, lambda file: file.write_text(board.text(argv), encoding="utf-8"))
 
 
@@ -62,41 +67,43 @@ class Board:
     def __init__(self, out: Path, places: Places, test: Scenes, seeds: int):
         self.out, self.places, self.test, self.seeds = out, places, test, seeds
 
-    def file(self, system: System, seed: int) -> Path:
-        return self.out / f"{system.name}_seed_{seed}_of_{len(self.test)}.json"
-
-    def run(self, system: System, seed: int) -> dict | None:
-        """What a training reaches, from the file if it is there; None without the training."""
-        if checkpoint := self.places.checkpoint(system, seed):
-            name = f"{system.name} {seed}"
-            return kept(self.file(system, seed), lambda: measure(checkpoint, self.test, name))
+    def file(self, one: System | Variant, seed: int) -> Path | None:
+        """Where its measurement is kept, under a name that changes with the training; None without the training."""
+        if checkpoint := self.checkpoint(one, seed):
+            digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()[:8]
+            return self.out / f"{one.name}_seed_{seed}_{digest}_of_{len(self.test)}.json"
         return None
 
-    def runs(self, system: System) -> dict[int, dict]:
+    def checkpoint(self, one: System | Variant, seed: int) -> Path | None:
+        return self.places.checkpoint(one.of if isinstance(one, Variant) else one, seed)
+
+    def run(self, one: System | Variant, seed: int) -> None:
+        """Measure what a training reaches, if there is one and its file is not there."""
+        if file := self.file(one, seed):
+            change = (one.change,) if isinstance(one, Variant) else ()
+            kept(file, lambda: measure(self.checkpoint(one, seed), self.test, f"{one.name} {seed}", *change))
+
+    def runs(self, one: System | Variant) -> dict[int, dict]:
         """What is measured, by seed."""
-        files = {seed: self.file(system, seed) for seed in range(self.seeds)}
-        return {seed: json.loads(file.read_text(encoding="utf-8")) for seed, file in files.items() if file.is_file()}
+        files = {seed: self.file(one, seed) for seed in range(self.seeds)}
+        there = {seed: file for seed, file in files.items() if file and file.is_file()}
+        return {seed: json.loads(file.read_text(encoding="utf-8")) for seed, file in there.items()}
 
     def row(self, system: System, base: dict[int, dict]) -> dict | None:
         """A line of the table; None if nothing of it is measured."""
         if not (runs := self.runs(system)):
             return None
-        each = list(runs.values())
-        figures, spent = [run["figures"] for run in each], [self.places.cost(system, seed) for seed in runs]
-        row = {"name": system.name, "title": system.title, "notebook": system.notebook, "seeds": list(runs)}
-        row["runs"] = figures
-        row["mean"] = {key: round(statistics.fmean(one[key] for one in figures), 5) for key in figures[0]}
-        row["from .. to"] = {key: [min(values), max(values)] for key, values in columns(figures).items()}
-        row["seconds"] = {
-            key: round(statistics.fmean(v), 5) for key, v in columns([r["seconds"] for r in each]).items()
-        }
-        row["total seconds"] = [run["total seconds"] for run in each]
-        row["training processor seconds"] = spent
-        row |= {key: each[0][key] for key in ("parameters", "bytes of checkpoint")}
-        both = sorted(set(runs) & set(base))
-        if system.name != BASE and both:
-            row[f"gain over {BASE}"] = interval([runs[s] for s in both], [base[s] for s in both]) | {"seeds": len(both)}
-        return row
+        row = {"name": system.name, "title": system.title, "notebook": system.notebook} | summary(runs)
+        each = next(iter(runs.values()))
+        row["training processor seconds"] = [self.places.cost(system, seed) for seed in runs]
+        row |= {key: each[key] for key in ("parameters", "bytes of checkpoint")}
+        return row if system.name == BASE else row | gain(runs, base, f"gain over {BASE}")
+
+    def variant(self, one: Variant) -> dict | None:
+        """What a change makes of a detector; None if it is not measured."""
+        if not (runs := self.runs(one)):
+            return None
+        return {"name": one.name, "of": one.of.name, "claim": one.claim} | summary(runs) | gain(runs, self.runs(one.of))
 
     def text(self, argv: list[str] | None) -> str:
         """The whole file."""
@@ -110,12 +117,12 @@ class Board:
             "test images": len(self.test),
             "resamples": RESAMPLES,
         }
-        return json.dumps(heading | {"training": self.training(), "rows": rows}, indent=1) + "\n"
+        variants = [row for one in VARIANTS if (row := self.variant(one))]
+        document = heading | {"training": self.training(), "rows": rows, "variants": variants}
+        return json.dumps(document, indent=1) + "\n"
 
     def training(self) -> dict[str, float]:
         """Processor seconds of a training, by name: means over the seeds of which they are known."""
-        from train_steps import TRAININGS
-
         costs = {}
         for name, training in TRAININGS.items():
             known = [self.places.cost(System(name, "", training.ships_as, 0), seed) for seed in range(self.seeds)]
@@ -124,9 +131,35 @@ class Board:
         return costs
 
 
+def summary(runs: dict[int, dict]) -> dict:
+    """What the seeds reach, and how long they take: each by itself, and the means."""
+    each = list(runs.values())
+    figures, stages = [run["figures"] for run in each], [run["seconds"] for run in each]
+    return {
+        "seeds": list(runs),
+        "runs": figures,
+        "mean": means(figures),
+        "from .. to": {key: [min(values), max(values)] for key, values in columns(figures).items()},
+        "seconds": means(stages),
+        "seconds of each seed": stages,
+        "total seconds": [run["total seconds"] for run in each],
+    }
+
+
+def means(rows: list[dict]) -> dict[str, float]:
+    """By key, the mean of what the rows have there."""
+    return {key: round(statistics.fmean(values), 5) for key, values in columns(rows).items()}
+
+
 def columns(rows: list[dict]) -> dict[str, list]:
     """By key, what the rows have there; keys that some lack are left out."""
     return {key: [row[key] for row in rows] for key in rows[0] if all(key in row for row in rows)}
+
+
+def gain(runs: dict[int, dict], base: dict[int, dict], name: str = "gain") -> dict:
+    """{name: interval} over the seeds that both have; nothing where there is none."""
+    both = sorted(set(runs) & set(base))
+    return {name: interval([runs[s] for s in both], [base[s] for s in both]) | {"seeds": len(both)}} if both else {}
 
 
 def interval(runs: list[dict], base: list[dict]) -> dict[str, list[float]]:

@@ -3,7 +3,8 @@
 import json
 import statistics
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -39,6 +40,41 @@ SYSTEMS = (
     System("mask_rcnn", "Mask R-CNN, C4", "mask_rcnn_scenes", 14),
     System("mask_rcnn_fpn", "Mask R-CNN, FPN", "mask_rcnn_fpn_scenes", 15),
 )
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A detector of the table with one thing changed when it is tested, and the claim that asks for it."""
+
+    name: str
+    of: System
+    claim: str
+    change: Callable
+
+
+def truncated(model):
+    """fc6 and fc7 by the best half and quarter of their singular values (Fast R-CNN, section 4.4)."""
+    return model.truncated(256, 128)
+
+
+def with_pyramid(model):
+    """All scales that it was trained at (Fast R-CNN, section 5.2)."""
+    model.settings = replace(model.settings, short_sides=model.settings.training_sides)
+    return model
+
+
+def without_regression(model):
+    """Boxes as they were proposed (R-CNN, table 2)."""
+    model.settings = replace(model.settings, regress=False)
+    return model
+
+
+_BY_NAME = {system.name: system for system in SYSTEMS}
+VARIANTS = (
+    Variant("fast_rcnn_truncated", _BY_NAME["fast_rcnn"], "F4", truncated),
+    Variant("fast_rcnn_pyramid", _BY_NAME["fast_rcnn"], "F7", with_pyramid),
+    Variant("rcnn_without_regression", _BY_NAME["rcnn"], "R3", without_regression),
+)
 RECALL_IOUS = (0.5, 0.7)
 COCO = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 
@@ -67,11 +103,11 @@ class Places:
         return [folder / name for folder in self.folders for name in names]
 
 
-def measure(checkpoint: Path, test: Scenes, name: str) -> dict:
-    """What a trained detector reaches in the test scenes, and how long it takes: the stages' processor seconds, the
-    median over the pictures, of one thread. "draws" are its mAP in other sets of scenes, always the same.
+def measure(checkpoint: Path, test: Scenes, name: str, change: Callable = lambda model: model) -> dict:
+    """What a trained detector, changed or not, reaches in the test scenes, and how long it takes: the stages' processor
+    seconds, the median over the pictures, of one thread. "draws" are its mAP in other sets of scenes, always the same.
     """
-    model = load_model(checkpoint)[0]
+    model = change(load_model(checkpoint)[0])
     model.watch._now = time.process_time
     look_at(model, test[0][0])  # untimed: what compiles does so before the clock runs
     found, proposals, seconds = [], [], []

@@ -73,3 +73,50 @@ def test_an_old_sentence_cannot_explain_a_new_verdict():
         entry(("R9", "c", "p"), "h", 1, "reproduced", {"cannot tell": "Too few scenes."}, "s")
     with pytest.raises(ValueError, match="R9: no verdict is called 'maybe'"):
         entry(("R9", "c", "p"), "h", 1, "maybe", "Because.", "s")
+
+
+def scoreboard_of(**rows):
+    """`claims.measured` with a scoreboard of a few rows, three seeds each: name = (mAP, seconds, gain)."""
+
+    def row(name, score, seconds, gain):
+        runs = [{"mAP": score + seed / 100} for seed in range(3)]
+        stages = [{"proposals": 0.04, "heads": seconds - 0.04}] * 3
+        made = {"name": name, "seeds": [0, 1, 2], "runs": runs, "total seconds": [seconds] * 3}
+        made |= {"seconds of each seed": stages, "training processor seconds": [1000 * seconds] * 3}
+        return made | {key: {"mAP": gain, "seeds": 3} for key in ("gain over rcnn", "gain")}
+
+    made = [row(name, *values) for name, values in rows.items()]
+
+    def read(source):
+        return {"rows": made, "variants": []} if source.endswith("scoreboard.json") else claims.measured(source)
+
+    return read
+
+
+def test_the_scoreboard_is_believed_where_it_has_more_seeds():
+    read = scoreboard_of(
+        rcnn=(0.86, 2.04, [0, 0]),
+        sppnet=(0.84, 0.24, [-0.05, -0.01]),
+        fast_rcnn=(0.88, 0.14, [-0.01, 0.04]),
+        fast_rcnn_truncated=(0.87, 0.09, [-0.02, 0.01]),
+        fast_rcnn_pyramid=(0.87, 0.34, [-0.03, 0.01]),
+        rcnn_without_regression=(0.83, 2.0, [-0.04, -0.01]),
+        regression=(0.09, 0.03, [-0.8, -0.7]),
+    )
+    lines = {line["id"]: line for line in claims.claims(read)}
+    from_board = {name for name, line in lines.items() if line["source"].endswith("scoreboard.json")}
+    assert from_board == {"F1", "F2", "F3", "F4", "F7", "R3", "R7"}
+    assert all(lines[name]["seeds"] == 3 for name in from_board)
+    assert {lines[name]["verdict"] for name in from_board} == {"reproduced"}
+    assert lines["F1"]["here"].startswith("20.0 (20.0 .. 20.0) times; SPPnet 10.0 (10.0 .. 10.0) times")
+    assert lines["F2"]["here"].startswith("14.6 (14.6 .. 14.6) times")
+    assert lines["R3"]["here"] == "84.0 (83.0 .. 85.0) -> 87.0 (86.0 .. 88.0) mAP, gain +1.0 .. +4.0"
+
+
+def test_without_a_scoreboard_there_are_the_first_measurements():
+    def read(source):
+        if source.endswith("scoreboard.json"):
+            raise FileNotFoundError(source)
+        return claims.measured(source)
+
+    assert not any(line["source"].endswith("scoreboard.json") for line in claims.claims(read))

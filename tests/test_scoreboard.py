@@ -5,7 +5,17 @@ import json
 import pytest
 import scoreboard
 import torch
-from scoreboard_parts import SYSTEMS, Places, accuracy, look_at, measure, recalls
+from scoreboard_parts import (
+    SYSTEMS,
+    VARIANTS,
+    Places,
+    accuracy,
+    look_at,
+    measure,
+    recalls,
+    with_pyramid,
+    without_regression,
+)
 
 from rcnn_lite.checkpoints import checkpoint_path
 from rcnn_lite.datasets.scenes import Scenes
@@ -111,27 +121,63 @@ def test_a_detector_that_ships_is_measured():
     assert "recall 0.5" not in result["figures"]
 
 
-def written(folder, name, seed, value, seconds):
+def written(board, one, seed, value, seconds):
+    """A measurement as `measure` makes it, in its file."""
     figures = {"mAP": value, "AP": value / 2}
     run = {"figures": figures, "seconds": {"heads": seconds}, "total seconds": seconds, "parameters": 7}
     run |= {"bytes of checkpoint": 9, "draws": [value - 0.1, value, value + 0.1]}
-    (folder / f"{name}_seed_{seed}_of_2.json").write_text(json.dumps(run))
+    board.file(one, seed).write_text(json.dumps(run))
 
 
-def test_a_row_has_all_its_seeds_and_the_gain_over_those_of_r_cnn(tmp_path):
+@pytest.fixture
+def board(tmp_path):
+    for name in ("rcnn_seed_1", "fast_rcnn_seed_0", "fast_rcnn_seed_1"):
+        (tmp_path / f"{name}.safetensors").write_text(name)
+    made = scoreboard.Board(tmp_path, Places((tmp_path,), shipped=False), Scenes("test", n=2), 3)
     for seed, value in ((0, 0.5), (1, 0.7)):
-        written(tmp_path, "fast_rcnn", seed, value, 0.2 + seed / 10)
-    written(tmp_path, "rcnn", 1, 0.6, 2.0)
-    board = scoreboard.Board(tmp_path, Places(()), Scenes("test", n=2), 3)
-    document = json.loads(board.text([]))
-    rows = {row["name"]: row for row in document["rows"]}
+        written(made, SYSTEM["fast_rcnn"], seed, value, 0.2 + seed / 10)
+    written(made, SYSTEM["rcnn"], 1, 0.6, 2.0)
+    return made
+
+
+def rows_of(board, kind="rows"):
+    return {row["name"]: row for row in json.loads(board.text([]))[kind]}
+
+
+def test_a_row_has_all_its_seeds_and_the_gain_over_those_of_r_cnn(board):
+    rows = rows_of(board)
     assert list(rows) == ["rcnn", "fast_rcnn"]
     fast = rows["fast_rcnn"]
     assert fast["seeds"] == [0, 1]
     assert fast["mean"] == {"mAP": pytest.approx(0.6), "AP": pytest.approx(0.3)}
     assert fast["from .. to"]["mAP"] == [0.5, 0.7]
     assert fast["seconds"] == {"heads": pytest.approx(0.25)}
+    assert fast["total seconds"] == pytest.approx([0.2, 0.3])
     assert fast["training processor seconds"] == [None, None]
     assert fast["gain over rcnn"] == {"mAP": [pytest.approx(0.1), pytest.approx(0.1)], "seeds": 1}
     assert "gain over rcnn" not in rows["rcnn"]
-    assert document["test images"] == 2
+    assert json.loads(board.text([]))["test images"] == 2
+
+
+def test_a_variant_is_compared_with_what_it_changes(board):
+    variant = next(one for one in VARIANTS if one.of.name == "fast_rcnn")
+    written(board, variant, 0, 0.4, 0.1)
+    row = rows_of(board, "variants")[variant.name]
+    assert (row["of"], row["claim"], row["seeds"]) == ("fast_rcnn", variant.claim, [0])
+    assert row["gain"] == {"mAP": [pytest.approx(-0.1), pytest.approx(-0.1)], "seeds": 1}
+
+
+def test_another_training_is_measured_again(board, tmp_path):
+    before = board.file(SYSTEM["rcnn"], 1)
+    (tmp_path / "rcnn_seed_1.safetensors").write_text("trained once more")
+    assert board.file(SYSTEM["rcnn"], 1) != before
+    assert "rcnn" not in rows_of(board)
+    assert board.file(SYSTEM["rcnn"], 2) is None
+
+
+def test_changes_reach_the_settings_alone():
+    regressing = load_model("rcnn_scenes")[0]
+    assert regressing.settings.regress
+    assert not without_regression(regressing).settings.regress
+    fast = load_model("fast_rcnn_scenes")[0]
+    assert with_pyramid(fast).settings.short_sides == fast.settings.training_sides
