@@ -63,6 +63,8 @@ class PennFudanDataset(AnnotatedPictures):
         if not (self.root / "Annotation").is_dir():
             raise ValueError(f"{root} has no Annotation/, nor has a folder PennFudanPed in it")
         texts = sorted(path for path in (self.root / "Annotation").glob("*.txt") if path.is_file())
+        if (self.root / "PNGImages").is_dir():
+            self.note_unannotated(self.root / "PNGImages", {text.stem for text in texts})
         found = {text.stem: pedestrians for text in texts if (pedestrians := self._read(text))}
         if not found:
             raise ValueError(f"{self.root} has no picture that can be used: {(self.problems or ['no annotation'])[0]}")

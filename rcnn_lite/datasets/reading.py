@@ -23,6 +23,9 @@ from rcnn_lite.images import Header, image_to_tensor, read_header, read_image
 SLACK = 0.5
 """Boxes that reach out of their picture by no more pixels are clipped without a word: rounding."""
 
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp")
+"""What picture files are called."""
+
 
 class AnnotatedPictures(ABC):
     """A data set of picture files. Its items are (image, target) as in `rcnn_lite.datasets`.
@@ -69,7 +72,10 @@ class AnnotatedPictures(ABC):
         index = range(len(self))[index]
         header = self._turned_header(index)
         target = self.annotated(index)
-        return target if header is None else turn_upright(target, header)
+        if header is None:
+            return target
+        self.note("stored frame", self.picture(index).name)
+        return turn_upright(target, header)
 
     def _turned_header(self, index: int) -> Header | None:
         """The header of a picture whose annotation is in the frame of the stored pixels, else None."""
@@ -99,6 +105,12 @@ class AnnotatedPictures(ABC):
         new = Finding(kind, where) not in self._found
         self._found[Finding(kind, where)] = None
         return new
+
+    def note_unannotated(self, folder: Path, annotated: set[str]) -> None:
+        """Keep a finding for each picture file whose stem is not among those that are annotated."""
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() in SUFFIXES and path.stem not in annotated:
+                self.note("not annotated", path.name)
 
     def warn(self, place: str | Path, stacklevel: int = 3) -> None:
         """One warning about all problems, if there are any."""

@@ -66,6 +66,9 @@ class VOCDataset(AnnotatedPictures):
             obtain(source, Path(root) / folder)
         self.root = find_root(Path(root), year, split)
         self.names, self._annotations = self._read(split_names(self.root, split))
+        if split is None:
+            used = {annotation.picture.stem for annotation in self._annotations}
+            self.note_unannotated(self.root / "JPEGImages", used | set(split_names(self.root, None)))
         self.classes = tuple(classes) if classes is not None else self._find_classes()
         self._check_classes()
         self.has_masks = all(self._mask_file(index).is_file() for index in range(len(self)))

@@ -100,6 +100,19 @@ def test_boxes_without_area_are_left_out_and_reported(tmp_path):
     assert len(dataset.problems) == 1
 
 
+def test_ids_that_stand_twice(tmp_path):
+    data = content()
+    data["images"] += [data["images"][0], data["images"][1] | {"file_name": "grey.png"}]
+    data["categories"] += [data["categories"][0]]
+    with pytest.warns(UserWarning, match=r"1 picture is listed twice .*picture 9 \(grey\.png\).*; 2 pictures share"):
+        dataset = COCODataset(*write(tmp_path, data))
+    assert [dataset.target(i)["image_id"] for i in range(len(dataset))] == [9]  # 5 could be either picture
+    assert dataset.classes == ("background", "train", "truck", "toothbrush")
+    data = content()
+    data["annotations"][1]["id"] = 1
+    assert [f.kind for f in COCODataset(*write(tmp_path, data)).findings] == ["duplicate id"]
+
+
 def changed(section, index, **changes):
     data = content()
     data[section][index] = {k: v for k, v in {**data[section][index], **changes}.items() if v is not None}
@@ -152,7 +165,7 @@ def test_broken_files(tmp_path, data, sentence):
         ([[2, 1, 6, 1, 6, float("nan")]], "polygon 0 has the coordinate nan"),
         ([[2, 1, 6, 1, float("inf"), 4]], "polygon 0 has the coordinate inf"),
         ([[2, 1, 6, 1, 1e12, 4]], "polygon 0 has the coordinate 1000000000000.0 in an image of 10 x 20 pixels"),
-        ([[10, 4, 14, 4, 14, 8, 10, 8]], r"of the 16 pixels of its segmentation only 0 lie in its box \[2, 1, 6, 4\]"),
+        ([[10, 4, 14, 4, 14, 8, 10, 8]], r"of the 16 pixels of its segmentation only 0 lie in its box \[2.0, 1.0, 6.0, 4.0\]"),
         ([[5, 1, 13, 1, 13, 4, 5, 4]], r"of the 24 pixels of its segmentation only 3 lie in its box"),
         ("abc", "must be a list of polygons or a dict, got str"),
         ({"size": [10, 20], "counts": [100]}, "add up to 100, not to 10 x 20"),

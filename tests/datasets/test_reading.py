@@ -72,6 +72,7 @@ def test_boxes_stay_on_their_objects(tmp_path, orientation):
         assert target["boxes"].tolist() == [list(map(float, BOX))]
         assert torch.equal(target["masks"][0].bool(), torch.from_numpy(red))
         assert torch.equal(dataset.target(0)["boxes"], target["boxes"])
+        assert dataset.problems == ([] if annotated is upright else ["a.jpg"])
 
 
 @pytest.mark.parametrize("orientation", [1, 6, 8])

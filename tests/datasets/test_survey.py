@@ -1,11 +1,14 @@
 """The look before training: one folder with everything wrong, and the real sets as their README describes them."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from rcnn_lite.datasets import survey as survey_module
+from rcnn_lite.datasets.findings import KINDS
 from rcnn_lite.datasets.opening import open_dataset
 from rcnn_lite.datasets.parts import Part
 from rcnn_lite.datasets.survey import look_at, survey
@@ -104,6 +107,12 @@ def test_everything_that_is_wrong_is_counted(tmp_path):
         assert len(target["masks"]) == len(target["boxes"])
     names = {found.dataset.dataset.picture(row).name for row in found.dataset.rows}
     assert names.isdisjoint({"cut.jpg", "larger.png", "broken mask.png", "lost.png"})
+
+
+def test_every_kind_of_finding_is_looked_for():
+    folder = Path(survey_module.__file__).parent
+    code = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py") if path.name != "findings.py")
+    assert [kind for kind in KINDS if f'"{kind}"' not in code] == []
 
 
 def test_strict_stops(tmp_path):

@@ -161,6 +161,26 @@ def test_broken_and_mistaken_pictures(tmp_path):
     assert VOCDataset(tmp_path)[0][0].shape == (3, 10, 20)
 
 
+def test_pictures_that_nobody_annotated(tmp_path):
+    write(tmp_path, "a", filename="otherwise.png")
+    for name in ("b.jpg", "otherwise.png", "c.PNG"):
+        Image.new("RGB", (20, 10)).save(tmp_path / "JPEGImages" / name)
+    (tmp_path / "JPEGImages/notes.txt").touch()
+    dataset = VOCDataset(tmp_path)
+    assert [(finding.kind, finding.where) for finding in dataset.findings] == [
+        ("not annotated", "b.jpg"),
+        ("not annotated", "c.PNG"),
+    ]
+    assert dataset.problems == []  # nothing that was annotated is lost
+
+
+def test_a_name_that_stands_twice_in_a_list(tmp_path):
+    write(tmp_path, "a", an_object(1, 1, 5, 5))
+    (tmp_path / "ImageSets/Main/train.txt").write_text("a\na")
+    with pytest.warns(UserWarning, match="1 picture is listed twice .*a stands in the list twice"):
+        assert VOCDataset(tmp_path, "train").names == ["a"]
+
+
 def test_real_voc(real_data):
     dataset = VOCDataset(real_data / "voc100")
     targets = [dataset.target(index) for index in range(len(dataset))]
