@@ -167,7 +167,7 @@ def test_broken_files(tmp_path, data, sentence):
         ([[2, 1, 6, 1, 1e12, 4]], "polygon 0 has the coordinate 1000000000000.0 in an image of 10 x 20 pixels"),
         (
             [[10, 4, 14, 4, 14, 8, 10, 8]],
-            r"of the 16 pixels of its segmentation only 0 lie in its box \[2\.0, 1\.0, 6\.0, ",
+            r"the 16 pixels of its segmentation only 0 lie in its box \[2\.0, 1\.0, 6\.0, ",
         ),
         ([[5, 1, 13, 1, 13, 4, 5, 4]], r"of the 24 pixels of its segmentation only 3 lie in its box"),
         ("abc", "must be a list of polygons or a dict, got str"),
