@@ -103,13 +103,21 @@ def train(runs: list[Run], args: argparse.Namespace) -> list[str]:
         done = train_one(run, args) == 0 and run.done()
         cost = json.loads(run.note.read_text(encoding="utf-8")) if done else {}
         said = f"done: mAP {cost['mAP']}, {cost['processor seconds']} processor seconds" if done else "FAILED"
-        say(start, f"{run.name} {said}")
+        say(start, f"{run.name} {said}; {left(missing, args)}")
         if not done:
             failed.append(run.name)
 
     with ThreadPoolExecutor(args.jobs) as pool:
         list(pool.map(work, missing))
     return failed
+
+
+def left(runs: list[Run], args: argparse.Namespace) -> str:
+    """How much is still to be made, and how long that takes if each has a core of this speed."""
+    known, waiting = expected(), [run for run in runs if not run.done()]
+    seconds = sum(known.get(run.training.name, 0.0) for run in waiting)
+    whole = "" if args.images or args.batches else f", about {seconds / 60 / args.jobs:.0f} min"
+    return f"{len(waiting)} left{whole}"
 
 
 def say(start: float, what: str) -> None:

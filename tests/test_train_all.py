@@ -69,7 +69,7 @@ def test_what_fails_is_named_and_the_rest_is_made(tmp_path, monkeypatch, capsys)
     assert train_all.main(["--out", str(tmp_path), "--only", "hog", "rpn", "--no-scoreboard"]) == 1
     printed = capsys.readouterr().out
     assert "failed: hog_seed_0" in printed
-    assert "rpn_seed_0 done: mAP 0.5, 1.0 processor seconds" in printed
+    assert "rpn_seed_0 done: mAP 0.5, 1.0 processor seconds; 1 left, about" in printed
     assert run_of(tmp_path, "rpn").done()
 
 
