@@ -1,7 +1,7 @@
 """Pictures of the course: every function takes an ``ax`` and returns it, so that figures are composed, not configured.
 
-One colour means one thing throughout. The five differ for colour-blind readers too: a test simulates
-it and holds them at least 20 apart in CIELAB.
+One colour means one thing throughout. The colours that meet in a figure differ for colour-blind readers too: a test
+simulates the three kinds of colour blindness and holds them at least 15 apart (CIEDE2000).
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from rcnn_lite.images import tensor_to_image
 
-GROUND_TRUTH = "#44cc66"  # green
+GROUND_TRUTH = "#43cc93"  # green
 PROPOSAL = "#8c8c8c"  # grey
 POSITIVE = "#1f77b4"  # blue
 NEGATIVE = "#ffb000"  # orange
@@ -28,7 +28,7 @@ LOSSES = {  # by name, so that a loss looks the same in every figure
     "objectness": "#333333",
     "rpn_box_regression": "#17becf",
     "mask": "#bcbd22",
-    "keypoint": "#e377c2",
+    "keypoint": "#fb9a99",
 }
 
 

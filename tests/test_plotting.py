@@ -6,14 +6,16 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
-from skimage.color import rgb2lab
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-from rcnn_lite import plotting
+from rcnn_lite import family, plotting
+from rcnn_lite.models import pictures
 
 BOXES = torch.tensor([[2.0, 1.0, 6.0, 4.0], [0.0, 0.0, 8.0, 5.0]])
+BOX_COLORS = ("GROUND_TRUTH", "PROPOSAL", "POSITIVE", "NEGATIVE", "DETECTION")
 CLASSES = ("background", "cat", "cup")
 
 
@@ -97,27 +99,52 @@ def test_the_line_under_a_figure():
     assert plotting.describe_boxes("proposals", torch.empty(0, 4)) == "0 proposals"
 
 
-# Machado, Oliveira, Fernandes 2009, "A Physiologically-based Model for Simulation of Color Vision Deficiency".
+# Machado, Oliveira, Fernandes 2009, "A Physiologically-based Model for Simulation of Color Vision Deficiency": the
+# matrices of severity 1.0, for linear RGB.
 VISION = {
     "normal": np.eye(3),
     "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
     "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+TOGETHER = {  # colours that meet in a figure, and how far apart they must be; columns of the family have headings too
+    "boxes": ({name: getattr(plotting, name) for name in BOX_COLORS}, 15),
+    "losses": (plotting.LOSSES, 15),
+    "family": ({**family.COLORS, "shared": family.SHARED}, 10),
 }
 
 
 def seen_as(color, vision):
+    """A colour in CIELAB, as somebody with this vision sees it."""
     rgb = np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     linear = np.clip(np.asarray(VISION[vision]) @ linear, 0, 1)
     return rgb2lab(np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)[None, None])[0, 0]
 
 
+def alike(colors, vision, least):
+    """The pairs of colours that are less than ``least`` apart (CIEDE2000)."""
+    pairs = itertools.combinations(colors, 2)
+    apart = {pair: deltaE_ciede2000(*(seen_as(colors[name], vision) for name in pair)) for pair in pairs}
+    return {pair: round(float(distance), 1) for pair, distance in apart.items() if distance < least}
+
+
 @pytest.mark.parametrize("vision", VISION)
-def test_the_five_colours_differ_for_every_reader(vision):
-    names = ("GROUND_TRUTH", "PROPOSAL", "POSITIVE", "NEGATIVE", "DETECTION")
-    for a, b in itertools.combinations(names, 2):
-        distance = np.linalg.norm(seen_as(getattr(plotting, a), vision) - seen_as(getattr(plotting, b), vision))
-        assert distance > 20, f"{a} and {b} look alike to {vision} vision: {distance:.0f}"
+@pytest.mark.parametrize("figure", TOGETHER)
+def test_colours_that_meet_differ_for_every_reader(figure, vision):
+    colors, least = TOGETHER[figure]
+    assert alike(colors, vision, least) == {}
+
+
+def test_colours_that_look_alike_to_some_are_found():
+    pair = {"red": "#e41a1c", "brown": "#8c510a", "green": "#3a8c3a"}
+    assert alike(pair, "normal", 15) == {}
+    assert ("brown", "green") in alike(pair, "deutan", 15)
+    assert alike({"blue": "#1f77b4", "teal": "#17827f"}, "tritan", 15).keys() == {("blue", "teal")}
+
+
+def test_pictures_without_matplotlib_have_the_same_colours():
+    assert (pictures.RED, pictures.GREEN) == (plotting.DETECTION, plotting.GROUND_TRUTH)
 
 
 def test_losses_are_means_of_the_last_iterations(ax):

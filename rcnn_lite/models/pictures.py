@@ -10,7 +10,7 @@ from rcnn_lite.images import image_to_tensor, resize
 from rcnn_lite.regions.run_lengths import encode_runs
 from rcnn_lite.regions.scales import scale_points
 
-RED, GREEN = "#e41a1c", "#44cc66"  # the colours of detections, and of what is annotated, in all figures
+RED, GREEN = "#e41a1c", "#43cc93"  # the colours of detections, and of what is annotated, in all figures
 
 
 def detect_in_picture(model, image: np.ndarray, short_side: int = 256) -> dict[str, Tensor]:
