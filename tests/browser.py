@@ -16,8 +16,16 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SEEN = """(async () => {
     if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
     const all = query => [...document.querySelectorAll(query)];
+    const width = document.documentElement.clientWidth;
+    const scrolls = element => {
+        for (let e = element.parentElement; e; e = e.parentElement)
+            if (["auto", "scroll"].includes(getComputedStyle(e).overflowX)) return true;
+        return false;
+    };
+    const cut = all("article *").filter(e => e.getBoundingClientRect().right > width + 1 && !scrolls(e));
     return {
-        wider: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        cut: cut.map(e => `${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`),
+        wider: document.documentElement.scrollWidth - width,
         images: document.images.length,
         broken: [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.getAttribute("src")),
         formulas: all(".math").length,
