@@ -28,6 +28,7 @@ ENLARGED = 2.0  # at most so much, as the scenes are
 ROUND = 32  # image sizes are multiples of it
 STEP = 2.0  # between neighbouring anchors; an object half way overlaps the nearest with an IoU of 1/2 or more
 SIZES, RATIOS = (0.05, 0.95), (0.1, 0.9)  # quantiles that the anchors span
+TALLEST = 4.0  # ratio of an anchor, and 1 / 4 the lowest: a rocket of 12 : 1 is rare, and must not add anchors for all
 LOOKED_AT = 100  # pictures: enough for quantiles
 
 
@@ -106,7 +107,8 @@ def choose_looks(
         anchors = [round(size) for size in geometric(low * side, high * side, STEP)]
     elif anchors is None:
         anchors = [round(low * side) * 2**level for level in range(levels)]
-    ratios = geometric(*balanced_quantiles(seen.ratios, seen.labels, RATIOS), STEP)
+    shapes = seen.ratios.clamp(1 / TALLEST, TALLEST)
+    ratios = geometric(*balanced_quantiles(shapes, seen.labels, RATIOS), STEP)
     return Looks(side, tuple(float(max(1, size)) for size in anchors), tuple(round(r, 2) for r in ratios))
 
 

@@ -86,6 +86,11 @@ def test_each_class_counts_the_same():
     assert choose_looks(alike).anchor_sizes == pytest.approx([0.2 * 256], abs=0.5)
 
 
+def test_extreme_shapes_do_not_add_anchors_without_end():
+    seen = objects([0.1] * 4, ratios=(0.01, 1.0, 1.0, 100.0))
+    assert choose_looks(seen).aspect_ratios == (0.25, 0.5, 1.0, 2.0, 4.0)
+
+
 def test_a_pyramid_doubles_from_the_small_objects_on():
     looks = choose_looks(objects([0.1, 0.3], side=300), levels=5)
     assert looks.anchor_sizes == (26.0, 52.0, 104.0, 208.0, 416.0)
