@@ -9,10 +9,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from answers import EXERCISES
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+WITHOUT_A_CONCEPT = ("16_the_scoreboard",)  # it measures what the others build
 HEADING = re.compile(r"^#+ Exercise (\d+) (?:★★★|★★☆|★☆☆) · (\d+) minutes(?:: .+)?$", re.MULTILINE)
 CHECK = re.compile(r"^check_\w+\((\w+)\)$")
 
@@ -98,6 +100,25 @@ def test_every_exercise_has_its_own_grade_id():
     cells = [cell for path in NOTEBOOKS for _, cell in exercise_cells(nbformat.read(path, as_version=4))]
     ids = [cell.metadata.nbgrader.grade_id for cell in cells]
     assert len(ids) == len(set(ids))
+
+
+def checks_of(path):
+    """Names of the checks at the ends of a notebook's exercise cells, without ``check_``."""
+    cells = [cell for _, cell in exercise_cells(nbformat.read(path, as_version=4))]
+    return [re.search(r"check_(\w+)\(\w+\)\s*$", cell.source).group(1) for cell in cells]
+
+
+def test_there_are_at_least_sixty_exercises_and_three_in_each_notebook():
+    counts = {path.stem: len(checks_of(path)) for path in NOTEBOOKS if path.stem not in WITHOUT_A_CONCEPT}
+    assert sum(counts.values()) >= 60
+    assert {name: count for name, count in counts.items() if count < 3} == {}
+
+
+def test_every_check_has_its_wrong_answers():
+    """All but one in tests/mutants; that one, whose answer is a dict, in test_check_family.py."""
+    used = [name for path in NOTEBOOKS for name in checks_of(path)]
+    assert len(used) == len(set(used))
+    assert set(used) - {exercise for _, exercise in EXERCISES} == {"new_answers"}
 
 
 # The rules themselves, on notebooks made here.
