@@ -46,7 +46,11 @@ def processes(device: str = "cpu", patience: timedelta = PATIENCE) -> Iterator[N
     if not {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= os.environ.keys():
         yield
         return
-    dist.init_process_group(_backend(device), timeout=patience)
+    backend = _backend(device)
+    store, own, total = next(dist.rendezvous("env://", timeout=patience))
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # where those of the attempt before were is void
+    store = dist.PrefixStore(f"attempt {attempt}", store)
+    dist.init_process_group(backend, store=store, rank=own, world_size=total, timeout=patience)
     _waiting_room = dist.new_group(backend="gloo", timeout=STAGE_PATIENCE)
     try:
         yield

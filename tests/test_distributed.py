@@ -23,6 +23,12 @@ needs_gloo = pytest.mark.skipif(
 )
 
 
+def free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
 # ---- one process ----
 
 
@@ -72,12 +78,11 @@ def test_a_process_without_a_gpu_of_its_own_says_so(monkeypatch):
 def joint(tmp_path_factory) -> Path:
     """What two processes ended with that torchrun started, one of which died on the way: torchrun starts both again."""
     out = tmp_path_factory.mktemp("joint")
-    command = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", "1"]
-    command = [sys.executable, "-m", *command, str(ROOT / "tests" / "joint_trainings.py"), str(out)]
+    torchrun = ["torch.distributed.run", "--nproc-per-node", "2", "--max-restarts", "1", "--master-port", free_port()]
+    command = [sys.executable, "-m", *torchrun, str(ROOT / "tests" / "joint_trainings.py"), str(out)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=QUIET)
-    said = [line for line in done.stderr.splitlines() if line.startswith("[rank")]
-    assert done.returncode == 0, "\n".join(said[-60:])
-    assert "Signal 9" in done.stderr  # one did die
+    assert done.returncode == 0, done.stderr[-8000:]
+    assert "(exitcode: -9)" in done.stderr  # one did die
     return out
 
 
@@ -141,15 +146,13 @@ weights = module.weight[0].tolist()
 @needs_gloo
 def test_the_other_process_says_what_happened_and_one_alone_can_go_on(tmp_path, monkeypatch):
     """Without torchrun, which would stop the other: two processes that know each other's address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "WORLD_SIZE": "2"}
     command = [sys.executable, "-c", LONELY, str(tmp_path / "cut.pt"), "die"]
     started = [
         subprocess.Popen(command, env=QUIET | address | {"RANK": str(r)}, stdout=-1, stderr=-1, text=True, cwd=ROOT)
         for r in range(2)
     ]
-    outputs = [process.communicate(timeout=120) for process in started]
+    outputs = [process.communicate() for process in started]
     assert started[1].returncode == -signal.SIGKILL
     assert started[0].returncode == 1
     assert "RuntimeError: process 0 of 2 has lost the others: one has died" in outputs[0][1]
