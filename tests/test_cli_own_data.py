@@ -32,7 +32,11 @@ def test_a_run_folder_holds_config_log_curves_models_and_examples(trained):
     assert config["chosen"].startswith("image size 64 (short side; in training 53, 64, 75), anchors ")
     assert config["command"].startswith("rcnn-lite train --model mask_rcnn --data ")
     log = (run / "log.txt").read_text()
-    for words in ("training pictures: 6 pictures with 12 objects: 6 red, 6 blue", "12 of 12 batches: objectness "):
+    for words in (
+        "training pictures: 6 pictures with 12 objects: 6 red, 6 blue",
+        "4 pictures to learn from, 2 held out; image size 64",
+        "12 of 12 batches: objectness ",
+    ):
         assert words in log
     history = json.loads((run / "history.json").read_text())
     assert set(history["losses"]) >= {"mask", "classification", "objectness"}

@@ -133,7 +133,7 @@ def known_to(data, classes: tuple[str, ...]):
         return data
     if unknown := [name for name in data.classes if name not in classes]:
         raise ValueError(
-            f"the model knows {', '.join(classes[1:])}; of these and of {', '.join(data.classes[1:])} neither contains "
-            f"the other, so it cannot be measured on these data (it does not know {', '.join(unknown)})"
+            f"the data have the classes {', '.join(data.classes[1:])}, the model knows {', '.join(classes[1:])}: it "
+            f"cannot be measured on them, as it does not know {', '.join(unknown)}"
         )
     return Renamed(data, classes)

@@ -37,7 +37,8 @@ def train(args: argparse.Namespace) -> None:
         log(args.out, args.command_line)
     look = lambda data, name: look_through(data, name, args.strict, lambda text: say(args, text))  # noqa: E731
     parts, looks, words = prepare(open_parts(options, look, args.test_images), options)
-    say(args, f"{len(parts.train)} training pictures; {words}")
+    held_out = f", {len(parts.held_out)} held out" if parts.held_out else ""
+    say(args, f"{len(parts.train)} pictures to learn from{held_out}; {words}")
     note = {"command": args.command_line, "seed": options["seed"], "data": parts.train.fingerprint}
     if options["data"] != "scenes":
         note |= {"dataset": options["data"], "picture_side": looks.training_sides[-1]}
