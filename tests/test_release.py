@@ -12,14 +12,18 @@ Running every student notebook whole would take as long as nbval does, so the se
 
 import ast
 import builtins
+import os
 import re
 import shutil
 import subprocess
 import symtable
 import sys
+import tempfile
 import types
 from pathlib import Path
+from unittest import mock
 
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
@@ -111,6 +115,25 @@ def test_links_lead_to_the_other_assignments(name, course, students):
     text = "\n".join(cell.source for cell in students[name].cells if cell.cell_type == "markdown")
     links = re.findall(r"\]\(([^)#:]+\.ipynb)", text)
     assert [link for link in links if not (course / "release" / name / link).is_file()] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_learns_alone_finds_each_solution_folded_below_its_exercise(name, course, sources):
+    edition = nbformat.read(course.parent / "selfstudy" / f"{name}.ipynb", as_version=4)
+    answers = {cell.id: cell for cell in sources[name].cells if is_answer(cell)}
+    places = [index for index, cell in enumerate(edition.cells) if is_answer(cell)]
+    assert [edition.cells[index].id for index in places] == list(answers)
+    for index in places:
+        cell, fold = edition.cells[index : index + 2]
+        assert cell.source == cut(answers[cell.id].source)
+        shown = re.fullmatch(
+            r"<details><summary>Solution</summary>\n\n```python\n(.+)\n```\n\n</details>", fold.source, re.DOTALL
+        )
+        *solved, check = answers[cell.id].source.rstrip().splitlines()
+        assert shown.group(1).split() == " ".join(line for line in solved if line.strip() not in (BEGIN, END)).split()
+        ast.parse(shown.group(1))
+    assert len(edition.cells) == len(sources[name].cells) + len(answers)
+    assert not any(is_graded(cell) for cell in edition.cells)
 
 
 # 2. Who reads what a learner writes.
@@ -206,28 +229,37 @@ def needs_of(cells, k, names):
     return found
 
 
+@pytest.fixture
+def as_in_a_kernel(monkeypatch, capsys):
+    """A dict in which cells may run: what they change of this process, and open, ends with the test."""
+    monkeypatch.chdir(ROOT / "notebooks")
+    shared: dict = {"__name__": "__main__"}
+    with mock.patch.dict(os.environ), plt.rc_context():
+        yield shared
+    for value in shared.values():
+        if isinstance(value, tempfile.TemporaryDirectory):
+            value.cleanup()
+    plt.close("all")
+    capsys.readouterr()
+
+
 @pytest.mark.filterwarnings("ignore")  # of notebooks; nbval sees what they print
 @pytest.mark.parametrize("name", NAMES)
-def test_every_stub_fails_its_check_and_its_grade(name, sources, students, capsys):
-    pairs = code_of(students[name])
-    graded = [i for i, cell in enumerate(pairs) if is_graded(cell)]
+def test_every_stub_fails_its_check_and_its_grade(name, sources, students, as_in_a_kernel):
+    pairs, shared, ready = code_of(students[name]), as_in_a_kernel, set()
     solved = [cell.source for cell in code_of(put_back(students[name], sources[name]))]
-    shared: dict = {"__name__": "__main__"}
-    ready: set[int] = set()
-    for place in graded:
-        cells = {i: solved[i] for i in range(place - 1) if not is_answer(pairs[i]) and not is_graded(pairs[i])}
-        wanted = read_now(solved[place - 1]) | read_later(solved[place - 1])
-        for index in sorted(needs_of(cells, place - 1, wanted) - ready):
-            exec(compile(cells[index], f"cell {index}", "exec"), shared)
+    ours = {i: solved[i] for i, cell in enumerate(pairs) if not is_answer(cell) and not is_graded(cell)}
+    for place in [i for i, cell in enumerate(pairs) if is_answer(cell)]:
+        wanted = read_now(solved[place]) | read_later(solved[place])
+        for index in sorted(needs_of(ours, place, wanted) - ready):
+            exec(compile(ours[index], f"cell {index}", "exec"), shared)
             ready.add(index)
-        used = wanted - bound(solved[place - 1]) - set(dir(builtins))
+        used = wanted - bound(solved[place]) - set(dir(builtins))
         assert [name for name in used if not isinstance(shared[name], CONSTANT)] == []
-        for cell in (pairs[place - 1], pairs[place]):
+        for cell in pairs[place : place + 2]:
             with pytest.raises(NOT_YET) as failure:
                 exec(compile(cell.source, "cell of a learner", "exec"), shared)
-            asked = "not written yet" in str(failure.value)
-            assert asked or "def " not in pairs[place - 1].source
-    capsys.readouterr()
+            assert "not written yet" in str(failure.value) or "def " not in pairs[place].source
 
 
 # Whole notebooks.
@@ -265,7 +297,7 @@ def test_derived_files_are_ignored_and_never_committed():
     assert len(kept) > 100
     notebooks = [path for path in kept if path.endswith(".ipynb")]
     assert [path for path in kept if path.startswith("build/") or path.endswith((".db", ".slides.html"))] == []
-    assert [path for path in notebooks if not re.fullmatch(r"notebooks/\d\d_\w+\.ipynb", path)] == []
+    assert [path for path in notebooks if not re.fullmatch(r"notebooks/\d\d[a-z]?_\w+\.ipynb", path)] == []
     assert git("check-ignore", "-q", "build/release/course/gradebook.db").returncode == 0
 
 

@@ -2,6 +2,7 @@
 
 - `rcnn_lite.teaching.outline`: what a notebook holds: sections, exercises, questions.
 - `rcnn_lite.teaching.student`: the student edition, cut by nbgrader, which can grade what comes back.
+- `rcnn_lite.teaching.prove`: runs every student notebook, with stubs and with solutions.
 - `rcnn_lite.teaching.timing`: how long each section takes, and plans for lectures of 45 and 90 minutes.
 - `rcnn_lite.teaching.instructor`: the solved notebooks with plans, speaker notes and expected misconceptions.
 - `rcnn_lite.teaching.slides`: one slide show a notebook, which needs no network.

@@ -1,6 +1,7 @@
 """``make release``: all editions for teaching, made from the notebooks; ``build/release/README.md`` is their guide.
 
 ``course/``      a course folder for nbgrader: the student edition in its ``release/``, ready to grade what comes back
+``selfstudy/``   the student edition for who learns alone: not graded, each solution folded below its exercise
 ``instructor/``  solved notebooks with timing plans, speaker notes and expected misconceptions
 ``slides/``      one slide show a notebook
 """
@@ -18,12 +19,21 @@ from rcnn_lite.teaching.guide import guide
 from rcnn_lite.teaching.instructor import instructor_edition
 from rcnn_lite.teaching.prove import prove
 from rcnn_lite.teaching.slides import copy_reveal, render_slides
-from rcnn_lite.teaching.student import release, write_course
+from rcnn_lite.teaching.student import release, self_study, write_course
 
 
 def write_text(path: Path, text: str) -> None:
     """A text file, written whole or not at all."""
     write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def write_students(paths: list[Path], names: list[str], output: Path) -> None:
+    """nbgrader's course folder with the student edition, and the self-study edition made of it."""
+    write_course(paths, names, output / "course")
+    for path, released in zip(paths, release([path.stem for path in paths], output / "course"), strict=True):
+        student, source = (nbformat.read(file, as_version=4) for file in (released, path))
+        edition = self_study(student, source)
+        write_atomically(output / "selfstudy" / path.name, lambda file, edition=edition: nbformat.write(edition, file))
 
 
 def write_instructor(paths: list[Path], folder: Path) -> None:
@@ -57,8 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         paths = find_notebooks(source, args.names)
         if wanted in (None, "course"):
-            write_course(paths, [path.stem for path in find_notebooks(source)], output / "course")
-            release([path.stem for path in paths], output / "course")
+            write_students(paths, [path.stem for path in find_notebooks(source)], output)
         if wanted in (None, "instructor"):
             write_instructor(paths, output / "instructor")
         if wanted in (None, "slides"):

@@ -10,6 +10,7 @@ again. `make clean` deletes this folder with all of `build/`.
 |---|---|
 | `course/release/` | **student edition**: one folder a notebook; hand these out |
 | `course/` | the course folder for nbgrader that goes with it |
+| `selfstudy/` | **self-study edition**: for who learns alone; not graded, each solution folded below its exercise |
 | `instructor/` | **instructor edition**: solved, with plans for 45 and 90 minutes, speaker notes, misconceptions |
 | `slides/` | **slides**: open `slides/{name}.slides.html` in a browser; no network is needed |
 

@@ -28,7 +28,7 @@ def verdict(student: nbformat.NotebookNode, source: nbformat.NotebookNode, folde
     found += [f"with its stub, cell {name} passes" for name in sorted(checked - failed)]
     failed, failure = failing_cells(put_back(student, source), folder)
     found += [f"with the solutions, {failure}"] if failure else []
-    return found + [f"with the solutions, cell {name} fails" for name in sorted(failed)]
+    return found + [f"with the solutions, cell {name} fails" for name in sorted(failed & checked)]
 
 
 def prove(paths: list[Path], release: Path) -> int:

@@ -172,7 +172,7 @@ def render_slides(notebook: nbformat.NotebookNode, name: str) -> str:
     body, _ = OfflineSlides().from_notebook_node(show, {"metadata": {"name": name}})
     alts = iter([alt_text(cell) for cell in show.cells for output in cell.get("outputs", []) if is_image(output)])
     body = re.sub(MISSING_ALT, lambda _: f'alt="{html.escape(next(alts))}"', body)
-    return re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.slides.html', body)
+    return re.sub(r'href="(\d\d[a-z]?_\w+)\.ipynb', r'href="\1.slides.html', body)
 
 
 def copy_reveal(folder: Path) -> None:

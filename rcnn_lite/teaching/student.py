@@ -16,11 +16,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from traitlets.config import PyFileConfigLoader
 
 from rcnn_lite.cache import write_atomically
-from rcnn_lite.teaching.outline import Task, tasks_of
+from rcnn_lite.teaching.outline import BEGIN, END, Task, tasks_of
 
 MAY_FAIL = "raises-exception"  # the tag by which "Run All" goes on behind a cell that fails
 LINK = re.compile(r"\[([^\]]*)\]\(([\w./-]+\.(?:ipynb|py|md|json|toml|cfg))(#[^)\s]*)?\)")
@@ -40,7 +40,7 @@ c.GenerateAssignment.preprocessors = [
 c.Execute.timeout = 900  # seconds for one cell
 c.OverwriteCells.add_missing_cells = True  # a graded cell that was deleted comes back
 # What learners hand in is called STUDENT_NOTEBOOK.ipynb, such as ada_01_boxes_iou_nms.ipynb
-c.FileNameCollectorPlugin.named_regexp = r".*[/\\\\](?P<student_id>[^/\\\\_]+)_(?P<file_id>\\d\\d_\\w+)"
+c.FileNameCollectorPlugin.named_regexp = r".*[/\\\\](?P<student_id>[^/\\\\_]+)_(?P<file_id>\\d\\d[a-z]?_\\w+)"
 '''
 
 
@@ -111,6 +111,26 @@ def put_back(
         if is_answer(cell) and cell.metadata.nbgrader.grade_id in chosen:
             cell.source = answers[cell.metadata.nbgrader.grade_id]
     return student
+
+
+def solution_fold(answer: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The solution of a solved cell, folded: what it defines, without the markers and without the check."""
+    lines = answer.source.rstrip().splitlines()[:-1]
+    code = "\n".join(line for line in lines if line.strip() not in (BEGIN, END)).strip()
+    text = f"<details><summary>Solution</summary>\n\n```python\n{code}\n```\n\n</details>"
+    return new_markdown_cell(text, id=f"{answer.id}-solution"[:64])
+
+
+def self_study(student: nbformat.NotebookNode, source: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The edition for who learns alone: the source with nbgrader's stubs, and each solution folded below its cell."""
+    stubs = {cell.metadata.nbgrader.grade_id: cell for cell in student.cells if is_answer(cell)}
+    edition, cells = copy.deepcopy(source), []
+    for cell in edition.cells:
+        cell.metadata.pop("speaker_notes", None)
+        folds = [solution_fold(cell)] if is_answer(cell) else []
+        cells += [copy.deepcopy(stubs[cell.metadata.nbgrader.grade_id]) if folds else cell, *folds]
+    edition.cells = cells
+    return edition
 
 
 def write_course(paths: Iterable[Path], names: Iterable[str], course: Path) -> None:

@@ -18,7 +18,7 @@ TALKED_OVER = 0.15  # of a lecture goes to what nobody plans: questions, a late 
 LAB = 0.10  # of a lecture: the bug that is switched on and watched
 ASKED = 0.08  # of a lecture: questions to the class
 PRACTICE = 0.20  # of a lecture of 60 minutes or more: exercises solved on the spot
-AT_LEAST = 0.5  # of the minutes that a section needs; one that would get less is left for reading
+AT_LEAST = 0.4  # of the minutes that a section needs; one that would get less is left for reading
 QUESTION = 1.5  # minutes to think about a question and compare
 OPENING = {"title": 1.0, "summary": 2.0}  # minutes; the second as its heading says
 LECTURES = (45, 90)
@@ -120,9 +120,9 @@ def plan(notebook: nbformat.NotebookNode, total: int) -> Plan:
     """A lecture of ``total`` minutes on a notebook, from its start to its "break it" lab, questions and practice.
 
     Exercises are solved on the spot in lectures of an hour or more, the shortest first; all others are homework. The
-    minutes that remain are shared among the sections as their contents ask for. Where that would be less than half of
-    what they need, sections are left for reading: those with the tag "optional", the last first, then, if that is not
-    enough, those with the fewest exercises, formulas and pictures.
+    minutes that remain are shared among the sections as their contents ask for. Where that would be less than two
+    fifths of what they need, sections are left for reading: those with the tag "optional", and, if that is not enough,
+    those with the fewest exercises, formulas and pictures.
     """
     tasks, live = tasks_of(notebook), []
     for task in sorted(tasks, key=lambda task: (task.minutes, task.number)):
