@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from own_data import coco_folder, voc_folder
+from penn_fudan_folder import write
 from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -144,3 +145,27 @@ def test_strict_stops_where_something_had_to_be_left_out(tmp_path, capsys):
     assert "the data set is not in order: 1 picture is cut short or broken (left out)" in capsys.readouterr().err
     assert cli.main(command) == 0
     assert "1 picture is cut short or broken (left out)" in (tmp_path / "run" / "log.txt").read_text()
+
+
+def test_penn_fudans_layout_has_masks_to_learn_from(tmp_path):
+    for i in range(5):
+        write(tmp_path / "data", f"P{i}")
+    data = ["--data", f"penn_fudan:{tmp_path / 'data'}"]
+    command = ["train", "--model", "mask_rcnn", *data, "--out", str(tmp_path / "run")]
+    assert cli.main([*command, "--batches", "1", "--short-side", "64"]) == 0
+    note = load_checkpoint(tmp_path / "run" / "last.safetensors")[1]
+    assert note["classes"] == ["background", "pedestrian"]
+    assert (note["metrics"]["images"], set(note["losses"]) >= {"mask"}) == (1, True)
+    assert not (tmp_path / "run" / "best.safetensors").exists()  # of four pictures none was held out
+
+
+@pytest.mark.parametrize("model", ["rcnn", "fast_rcnn", "regression"])
+def test_models_without_anchors_learn_from_shrunk_pictures(model, tmp_path, capsys):
+    options = {"rcnn": ["--size", "32", "--proposals", "20", "--batches", "0"], "fast_rcnn": ["--batches", "2"]}
+    data = ["--data", f"voc:{voc_folder(tmp_path / 'voc')}"]
+    command = ["train", "--model", model, *data, "--out", str(tmp_path / "run")]
+    assert cli.main([*command, "--short-side", "36", *options.get(model, [])]) == 0
+    assert "image size 36 (short side; larger pictures are shrunk)" in capsys.readouterr().out
+    note = load_checkpoint(tmp_path / "run" / "last.safetensors")[1]
+    assert (note["model"], note["picture_side"], note["metrics"]["images"]) == (model, 42, 2)
+    assert note["data"].endswith("at most 42")
