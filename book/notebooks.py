@@ -30,7 +30,7 @@ class Notebook:
     @property
     def number(self) -> str:
         """What other notebooks call it, such as 07."""
-        return self.name.split("_")[0]
+        return number_of(self.name)
 
     def heading(self, index: int, position: int) -> str:
         """The heading under which a place of a cell stands."""
@@ -46,12 +46,17 @@ class Notebook:
 
     def link(self, index: int, text: str) -> str:
         """A link of another page of the book to a cell."""
-        return f"[{text}](#{label(self.cells[index])})"
+        return f"[{text}](#{label(self.name, self.cells[index])})"
 
 
-def label(cell: nbformat.NotebookNode) -> str:
-    """The name by which pages link to a cell."""
-    return f"cell-{cell.id}"
+def label(name: str, cell: nbformat.NotebookNode) -> str:
+    """The name by which pages link to a cell of the notebook ``name``; ids differ within a notebook only."""
+    return f"cell-{number_of(name)}-{cell.id}"
+
+
+def number_of(name: str) -> str:
+    """What other notebooks call the notebook ``name``, such as 07."""
+    return name.split("_")[0]
 
 
 def read_notebooks(folder: Path) -> list[Notebook]:
@@ -63,16 +68,23 @@ def read_notebooks(folder: Path) -> list[Notebook]:
 
 
 def for_the_book(path: Path) -> nbformat.NotebookNode:
-    """A copy of a notebook with a label before each cell, figures with descriptions, and links that work in a book."""
+    """A copy of a notebook as the book needs it.
+
+    Before each cell stands a label, figures have descriptions, links work, and solutions of exercises are folded.
+    """
     notebook = nbformat.read(path, as_version=4)
     cells = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = f"({label(cell)})=\n\n{LINK.sub(lambda link: retarget(link, path.parent), cell.source)}"
+            cell.source = (
+                f"({label(path.stem, cell)})=\n\n{LINK.sub(lambda link: retarget(link, path.parent), cell.source)}"
+            )
         else:
-            cells.append(new_markdown_cell(f"({label(cell)})="))
+            cells.append(new_markdown_cell(f"({label(path.stem, cell)})="))
             if any(map(is_image, cell.outputs)):
                 cell.metadata["mystnb"] = {"image": {"alt": alt_text(cell)}}
+            if cell.metadata.get("nbgrader", {}).get("solution"):
+                cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
         cells.append(cell)
     notebook.cells = cells
     return notebook

@@ -70,7 +70,7 @@ def test_a_formula_is_led_to_its_line_and_its_check(package):
     assert (line.number, line.code, line.function) == (6, "return x * x / 2", "smooth")
     assert (checker, index) == (made, 3)
     page = equations_page([made], package)
-    assert "[notebook 05, cell [2]](#cell-c3)" in page
+    assert "[notebook 05, cell [2]](#cell-05-c3)" in page
     assert "../source/top.html#loss-line-6" in page
 
 
@@ -150,7 +150,10 @@ def test_the_sentence_that_prints_a_term_explains_it():
     assert sentences(cell) == ["An **anchor** is a box.", "It stays.", "A *delta* is:\n\n$$t$$"]
     made = {"05": notebook("first", cell)}
     built = "boxes.box_iou"
-    assert entry(Term("anchor", "05", built), made) == ("An **anchor** is a box.", '[notebook 05, "Title"](#cell-c1)')
+    assert entry(Term("anchor", "05", built), made) == (
+        "An **anchor** is a box.",
+        '[notebook 05, "Title"](#cell-05-c1)',
+    )
     assert entry(Term("move", "05", built, printed="*delta*"), made)[0].startswith("A *delta* is:")
     for term in (Term("fold", "05", built), Term("box", "05", built), Term("anchor", "99", built)):
         with pytest.raises(ValueError, match=f"does not explain '{term.name}'"):
@@ -203,22 +206,25 @@ def test_claims_that_cannot_be_shown_are_an_error(tmp_path, claims, words):
 # notebooks, docstrings, the first page
 
 
-def test_a_notebook_gets_labels_descriptions_and_links_that_work(tmp_path):
+def test_a_notebook_gets_labels_descriptions_links_that_work_and_folds(tmp_path):
     links = "[a](02_b.ipynb#A:-Title) [b](#So-it-is) [c](../tests/c.py) [d](https://e.f/g)"
     figure = new_code_cell("plt.show()", execution_count=1)
+    exercise = new_code_cell("check_f(f)", metadata={"nbgrader": {"solution": True}})
     figure.outputs = [
         new_output("display_data", {"image/png": "aGk="}),
         new_output("stream", name="stdout", text="two boxes\n"),
     ]
-    made = new_notebook(cells=[new_markdown_cell(links), figure])
+    made = new_notebook(cells=[new_markdown_cell(links), figure, exercise])
     for number, cell in enumerate(made.cells):
         cell.id = f"c{number}"
     path = tmp_path / "01_a.ipynb"
     path.write_text(writes(made), encoding="utf-8")
-    text, target, code = for_the_book(path).cells
-    assert text.source == "(cell-c0)=\n\n[a](02_b.ipynb#a-title) [b](#so-it-is) c [d](https://e.f/g)"
-    assert target.source == "(cell-c1)="
+    text, target, code, _, solution = for_the_book(path).cells
+    assert text.source == "(cell-01-c0)=\n\n[a](02_b.ipynb#a-title) [b](#so-it-is) c [d](https://e.f/g)"
+    assert target.source == "(cell-01-c1)="
     assert code.metadata["mystnb"]["image"]["alt"] == "two boxes"
+    assert "tags" not in code.metadata
+    assert solution.metadata["tags"] == ["hide-input"]
 
 
 def test_docstrings_keep_their_code_and_have_no_other_markup():
