@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from rcnn_lite.teaching.guide import GRADING
 from rcnn_lite.teaching.outline import tasks_of
 from rcnn_lite.teaching.student import is_answer, is_graded, put_back
 
@@ -63,8 +64,8 @@ def course(tmp_path_factory, solved):
 
 @pytest.fixture(scope="module")
 def graded(course):
-    for command in (["zip_collect", NAME], ["autograde", NAME], ["export"], ["generate_feedback", NAME]):
-        run([sys.executable, "-m", "nbgrader", *command], course)
+    for command in GRADING:
+        run([sys.executable, "-m", "nbgrader", *command.format(name=NAME).split()], course)
     return course
 
 

@@ -83,6 +83,7 @@ class OfflineSlides(SlidesExporter):
         formulas = []
 
         def put_aside(match: re.Match) -> str:
+            """A mark in the place of a formula; code as it is."""
             if match.group(1):
                 return match.group(1)
             formulas.append(mathml(match.group(2) or match.group(3), display=bool(match.group(2))))

@@ -75,6 +75,7 @@ def relinked(text: str, names: Iterable[str]) -> str:
     """A markdown text whose links to other notebooks lead to their folders; links into the repository become text."""
 
     def lead(link: re.Match) -> str:
+        """One link, or its words alone."""
         words, target, fragment = link.groups()
         stem = Path(target).stem
         known = Path(target).suffix == ".ipynb" and stem in names

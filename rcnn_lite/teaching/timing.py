@@ -111,6 +111,7 @@ def _ranked(section: Section) -> list[tuple[tuple[int, int], Item]]:
     """(rank, item): 0 for a picture or a formula, 1 for the opening of a part, 2 for the rest; then by place."""
 
     def rank(part: Part, item: Item) -> int:
+        """Which of the three."""
         return 0 if item.figures or item.formulas else 1 if item is part.items[0] else 2
 
     return [((rank(part, item), item.index), item) for part in section.lecture_parts for item in part.items]
