@@ -17,6 +17,7 @@ import numpy as np
 
 from rcnn_lite.checks.deadline import Outcome, call_with_deadline
 from rcnn_lite.checks.pictures import Picture, show_picture
+from rcnn_lite.checks.resemblance import resemblance
 from rcnn_lite.checks.values import code, describe, difference, show, unchanged
 
 OTHER_CASES = 40
@@ -193,7 +194,8 @@ class Exercise:
             agrees = [_agree(self._call(known.wrong, case), outcome) for case, outcome in outcomes]
             scores.append(sum(agrees) * agrees[0])
         if max(scores) == 0:
-            return None
+            alike = resemblance([(case.expected, o.value) for case, o in outcomes if o.finished and o.error is None])
+            return f"It looks as if {alike}." if alike else None
         sure = "Likely mistake" if max(scores) == len(outcomes) else "Perhaps"
         return f"{sure}: {self.known[scores.index(max(scores))].words}"
 
