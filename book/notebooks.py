@@ -75,12 +75,11 @@ def for_the_book(path: Path) -> nbformat.NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     cells = []
     for cell in notebook.cells:
+        target = f"({label(path.stem, cell)})="
         if cell.cell_type == "markdown":
-            cell.source = (
-                f"({label(path.stem, cell)})=\n\n{LINK.sub(lambda link: retarget(link, path.parent), cell.source)}"
-            )
+            cell.source = f"{target}\n\n{LINK.sub(retarget, cell.source)}"
         else:
-            cells.append(new_markdown_cell(f"({label(path.stem, cell)})="))
+            cells.append(new_markdown_cell(target))
             if any(map(is_image, cell.outputs)):
                 cell.metadata["mystnb"] = {"image": {"alt": alt_text(cell)}}
             if cell.metadata.get("nbgrader", {}).get("solution"):
@@ -90,7 +89,7 @@ def for_the_book(path: Path) -> nbformat.NotebookNode:
     return notebook
 
 
-def retarget(link: re.Match, folder: Path) -> str:
+def retarget(link: re.Match) -> str:
     """A link of a notebook as the book needs it: headings go by other names, and files outside it are not in it."""
     text, address = link.groups()
     path, _, heading = address.partition("#")
