@@ -71,9 +71,8 @@ def fetch(remote: RemoteFile, folder: str | Path) -> Path:
 
 def _receive_all(remote: RemoteFile, part: Path) -> None:
     """Receive until the server says that this is all; begin again where a connection broke off."""
-    fruitless = 0
+    fruitless, most = 0, _length(part)
     while True:
-        before = _length(part)
         try:
             return _receive(remote, part)
         except urllib.error.HTTPError as error:
@@ -86,7 +85,8 @@ def _receive_all(remote: RemoteFile, part: Path) -> None:
             ):
                 raise  # no room on the disk, say
             reason = error
-        fruitless = fruitless + 1 if _length(part) == before else 1
+        fruitless = 1 if _length(part) > most else fruitless + 1  # a server may begin anew each time
+        most = max(most, _length(part))
         if fruitless == ATTEMPTS:
             raise ConnectionError(_how_to_go_on(remote, part, reason)) from reason
         time.sleep(PAUSE * 2 ** (fruitless - 1))

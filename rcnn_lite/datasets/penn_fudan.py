@@ -57,7 +57,7 @@ class PennFudanDataset(AnnotatedPictures):
     def __init__(self, root: str | Path, download: bool = False):
         super().__init__()
         root = Path(root)
-        if download:
+        if download and not (root / "Annotation").is_dir():
             obtain(PENN_FUDAN, root / "PennFudanPed")
         self.root = root if (root / "Annotation").is_dir() else root / "PennFudanPed"
         if not (self.root / "Annotation").is_dir():

@@ -14,6 +14,7 @@ from rcnn_lite.datasets.sources import obtain, voc_source
 from rcnn_lite.datasets.voc_files import (
     Annotation,
     find_root,
+    has_split,
     read_annotation,
     read_xml,
     split_names,
@@ -61,7 +62,7 @@ class VOCDataset(AnnotatedPictures):
         download: bool = False,
     ):
         super().__init__()
-        if download:
+        if download and not has_split(Path(root), year, split):
             source, folder = voc_source(year, split)
             obtain(source, Path(root) / folder)
         self.root = find_root(Path(root), year, split)

@@ -51,6 +51,15 @@ def find_root(root: Path, year: int | None, split: str | None) -> Path:
     return found[0]
 
 
+def has_split(root: Path, year: int | None, split: str | None) -> bool:
+    """Whether `find_root` finds a folder, and this split in it."""
+    try:
+        place = find_root(root, year, split)
+    except ValueError:
+        return False
+    return split is None or split in splits(place)
+
+
 def splits(root: Path) -> list[str]:
     """The splits that a set has: names of lists in ImageSets/Main, and FOLDER/NAME for those of other folders."""
     main = sorted(path.stem for path in (root / "ImageSets" / "Main").glob("*.txt"))

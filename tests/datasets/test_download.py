@@ -78,6 +78,13 @@ def test_a_server_without_ranges_sends_it_anew(server, tmp_path):
     assert len(server.requests) == 2
 
 
+def test_a_server_without_ranges_that_breaks_off_again_and_again(server, tmp_path):
+    server.ranges, server.breaks = False, [100_000, 90_000, 100_000, 95_000, 99_999, 80_000]
+    with pytest.raises(ConnectionError, match=r"cannot be reached: the connection ended after \d+ of 300000 bytes"):
+        fetch(remote(server), tmp_path)
+    assert len(server.requests) == download.ATTEMPTS
+
+
 def test_a_wrong_checksum(server, tmp_path):
     with pytest.raises(
         ValueError, match=rf"set\.bin from http.* has the sha1 checksum {SHA1[5:]}, not 123; it was del"

@@ -84,3 +84,25 @@ def test_four_turns_are_none_and_two_are_two_mirrors():
     mirrored, mirrored_target, _ = flip_horizontally(image, target)
     assert torch.equal(half, mirrored.flip(1))
     assert torch.equal(half_target["masks"], mirrored_target["masks"].flip(1))
+
+
+class Many:
+    """A hundred thousand pictures that nobody looks at."""
+
+    classes = ("background", "dot")
+    fingerprint = "many"
+
+    def __len__(self):
+        return 100_000
+
+    def target(self, index):
+        """Its place."""
+        return {"image_id": index}
+
+
+def test_the_fingerprint_of_a_large_part_is_short():
+    some, other = Part(Many(), range(50_000)), Part(Many(), range(1, 50_001))
+    assert some.fingerprint != other.fingerprint
+    assert len(some.fingerprint) < 100
+    assert Part(Many(), [3, 1]).fingerprint == "many 3 1"
+    assert some.target(-1) == {"image_id": 49_999}

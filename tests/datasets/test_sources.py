@@ -120,6 +120,9 @@ def test_voc(server, tmp_path):
         assert VOCDataset(tmp_path / "voc", split, year=2007, download=True).names == [name]
         assert VOCDataset(tmp_path / "voc", split).names == [name]
     assert len(server.requests) == asked
+    for inside in ("VOC2007", "VOC2007-test"):  # the folder itself, too
+        VOCDataset(tmp_path / "voc" / inside, year=2007, download=True)
+    assert len(server.requests) == asked
     with pytest.raises(ValueError, match=r"year must be one of .*2007, .*got None|got None"):
         VOCDataset(tmp_path, "test", download=True)
 
@@ -139,6 +142,10 @@ def test_penn_fudan(server, tmp_path):
     dataset = PennFudanDataset(tmp_path / "new", download=True)
     assert (dataset.names, names(tmp_path / "new")) == (["P1"], ["PennFudanPed"])
     assert dataset[0][1]["boxes"].tolist() == [[0, 0, 20, 10]]
+    asked = len(server.requests)
+    for root in (tmp_path / "new", tmp_path / "new" / "PennFudanPed"):
+        assert len(PennFudanDataset(root, download=True)) == 1
+    assert len(server.requests) == asked
 
 
 def test_an_archive_brought_by_other_means_is_used_and_stays(server, tmp_path):

@@ -141,7 +141,8 @@ def test_parts_are_looked_at_alone(tmp_path):
     whole, train, test = (survey(spec, split) for split in (None, "train", "test"))
     assert train.pictures + test.pictures == whole.pictures
     assert test.counts.get("greyscale", 0) + train.counts.get("greyscale", 0) == 2
-    assert {target["image_id"] for target in map(test.dataset.target, range(test.pictures))} == {0, 5, 11}
+    ids = [[part.dataset.target(i)["image_id"] for i in range(part.pictures)] for part in (train, test)]
+    assert ids == [[1, 2, 3, 4, 7], [0, 5, 11]]  # 10 is missing; 6, 8 and 9 cannot be read
 
 
 def test_nothing_that_can_be_used(tmp_path):

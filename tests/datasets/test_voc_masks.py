@@ -49,6 +49,12 @@ def test_a_box_without_pixels_and_pixels_without_a_box(tmp_path):
     assert (masks.shape, found.shape) == ((0, *SIZE), (0,))
 
 
+def test_the_border_is_nobodys(tmp_path):
+    """Of a single object the border has the very box that was annotated."""
+    masks, found = object_masks(numbered(tmp_path / "a.png", n1=(1, 1, 8, 6)), BOXES[:1], SIZE)
+    assert (found.tolist(), masks.sum()) == ([True], 5 * 3)
+
+
 def test_two_boxes_one_inside_the_other(tmp_path):
     boxes = torch.tensor([[0.0, 0, 20, 12], [1, 1, 19, 11]])
     path = numbered(tmp_path / "a.png", n1=(0, 0, 20, 12))  # its pixels fill the inner box exactly
