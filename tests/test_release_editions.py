@@ -295,7 +295,6 @@ def test_what_goes_on_slides():
     assert [cell.source for cell in cells] == [
         "## T\n\nHello.",
         "Hello.",
-        "## T",
         "draw()",
         "**Ask first.**",
         "print(1)",

@@ -27,6 +27,7 @@ REVEAL = "reveal"  # folder beside the slides
 LEFT_OUT = ("prerequisites", "references", "refresher")
 LONGEST_CODE = 12  # lines; longer code is for the notebook
 FEW_WORDS = 12  # a text of which no more is left goes without a slide of its own
+SHORT_TEXT = 45  # words that leave room for a picture
 PICTURE_ONLY = "slide-picture"
 MATH = re.compile(r"(```.*?```|`[^`\n]*`)|\$\$(.+?)\$\$|(?<![\\$\w])\$((?:[^$\n]|\n(?!\n))+?)\$(?![\d$])", re.DOTALL)
 BLOCK = re.compile(r"\n\s*\n")
@@ -36,11 +37,12 @@ TEMPLATE = """{%- extends 'index.html.j2' -%}
 {%- block html_head_css -%}<style>
 :root { --r-heading-text-transform: none !important; }
 .reveal { font-size: 26px; } .reveal .slides { text-align: left; }
-.reveal .slides section section { max-height: 715px; overflow-y: auto; overflow-x: hidden; }
+.reveal .slides section section.present { max-height: 715px; overflow: hidden auto; scrollbar-width: thin; }
 .reveal .jp-RenderedImage img { width: 100%; max-height: 460px; margin: 0; object-fit: contain; object-position: left; }
 .reveal h1 { font-size: 1.7em; } .reveal h2 { font-size: 1.4em; } .reveal h3, .reveal h4 { font-size: 1.15em; }
 .reveal table { font-size: 0.75em; } .reveal pre { width: 100%; margin: 0; box-shadow: none; font-size: 0.7em; }
-.reveal .jp-OutputArea pre { white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; }
+.reveal .jp-Cell pre { white-space: pre-wrap !important; word-break: normal; overflow-wrap: anywhere; }
+.reveal .jp-MarkdownCell, .reveal .jp-MarkdownCell div { overflow: visible !important; }
 math[display="block"] { margin: 0.6em 0; }
 </style>{%- endblock -%}
 {%- block footer_js -%}
@@ -127,19 +129,22 @@ def slides_of_part(part: Part, kind: str) -> Iterator[nbformat.NotebookNode]:
     heading = f"{'#' * max(part.level, 2)} {part.heading}"
     if not part.items:
         yield slide(heading, kind)
+    room = False  # for a picture on the slide that is open
     for number, item in enumerate(part.items):
         opens = kind if number == 0 else "subslide"
         if not item.is_code:
             body = FOLD.sub("", item.text if part.is_exercise else digest(item.text))
             if number == 0 or len(body.split()) > FEW_WORDS:
                 yield slide(f"{heading}\n\n{body}", opens)
+                room = len(body.split()) <= SHORT_TEXT and not item.formulas
             yield slide(item.text, "notes")
         else:
             cell = code_slide(item)
-            if number == 0 or (cell is not None and item.figures):
+            if number == 0 or (cell is not None and item.figures and not room):
                 yield slide(heading, opens)
             if cell is not None:
                 yield cell
+                room = False
         if "speaker_notes" in item.cell.metadata:
             yield slide(f"**{item.cell.metadata.speaker_notes}**", "notes")
 
