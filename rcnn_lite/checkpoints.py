@@ -56,8 +56,8 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict]:
             note = file.metadata() or {}
             _require_ours(path, note)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-            metadata = json.loads(note["metadata"])
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+            metadata = _metadata(path, note.get("metadata", ""))
+    except (SafetensorError, KeyError) as error:
         raise ValueError(f"{path} is damaged or no safetensors file: {error}") from error
     return {name: t.float() if t.dtype == torch.float16 else t for name, t in tensors.items()}, metadata
 
@@ -110,11 +110,22 @@ def _packed(name: str, tensor: Tensor, half: bool) -> Tensor:
     return packed
 
 
+def _metadata(path: Path, text: str) -> dict:
+    try:
+        metadata = json.loads(text)
+    except (ValueError, RecursionError) as error:  # no JSON, a number of thousands of digits, nested too deeply
+        raise ValueError(f"{path} is damaged or no safetensors file: its metadata is no JSON ({error})") from error
+    if not isinstance(metadata, dict):
+        raise ValueError(f"{path} is damaged: its metadata is {text:.60}, which names nothing")
+    return metadata
+
+
 def _require_ours(path: Path, note: dict) -> None:
     if note.get("format") != FORMAT:
         raise ValueError(f"{path} is a safetensors file, but not a checkpoint of rcnn_lite")
-    if int(note.get("format_version", "0")) > FORMAT_VERSION:
+    version = note.get("format_version", "0")
+    if not version.isdecimal() or len(version) > 9 or int(version) > FORMAT_VERSION:
         raise ValueError(
-            f"{path} has checkpoint format {note['format_version']}, and this version of rcnn_lite "
+            f"{path} has checkpoint format {version:.20}, and this version of rcnn_lite "
             f"reads up to {FORMAT_VERSION}: update rcnn_lite"
         )

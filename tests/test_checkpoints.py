@@ -147,3 +147,23 @@ def test_names_of_shipped_checkpoints(tmp_path):
     assert checkpoint_path("rcnn_scenes") == data_path("checkpoints/rcnn_scenes.safetensors")
     assert checkpoint_path("runs/a/rcnn.safetensors").parts == ("runs", "a", "rcnn.safetensors")
     assert checkpoint_path(tmp_path / "mine") == tmp_path / "mine"
+
+
+@pytest.mark.parametrize(
+    ("version", "metadata", "sentence"),
+    [
+        ("x", "{}", r"odd has checkpoint format x, and this version"),
+        ("\u00b2", "{}", r"odd has checkpoint format"),
+        ("9" * 5000, "{}", r"odd has checkpoint format 99999"),
+        ("1", "[" * 100_000, r"odd is damaged .*no JSON"),
+        ("1", "9" * 5000, r"odd is damaged .*no JSON"),
+        ("1", "{", r"odd is damaged .*no JSON"),
+        ("1", "[1]", r"odd is damaged: its metadata is \[1\]"),
+    ],
+    ids=["no number", "a square", "long", "deep", "digits", "cut", "list"],
+)
+def test_a_sound_file_with_an_odd_header(tmp_path, version, metadata, sentence):
+    note = {"format": "rcnn_lite checkpoint", "format_version": version, "metadata": metadata}
+    save_file({"x": torch.zeros(1)}, tmp_path / "odd", metadata=note)
+    with pytest.raises(ValueError, match=sentence):
+        load_checkpoint(tmp_path / "odd")
