@@ -223,6 +223,17 @@ def test_what_the_notebooks_say_to_the_speaker_reaches_him(notebooks):
     assert spoken >= 16
 
 
+def test_a_note_means_the_last_heading_of_its_cell():
+    notebook = made("# T", "## A\n\nx", "the end of A\n\n## B", ("y", []), "## Questions\n\nz")
+    notebook.cells[2].metadata["speaker_notes"] = "Ask first."
+    assert {s.heading: s.speaker_notes for s in sections_of(notebook)} == {
+        "T": [],
+        "A": [],
+        "B": ["Ask first."],
+        "Questions": [],
+    }
+
+
 def test_a_check_that_knows_no_mistakes_says_so(notebooks):
     cards = [cell.source for cell in instructor_edition(notebooks[NAMES[0]]).cells]
     assert any("knows no typical mistake" in card for card in cards)

@@ -32,11 +32,15 @@ KINDS = {  # kind of a section: what its heading says; a section of any other he
 
 @dataclass(frozen=True)
 class Item:
-    """A code cell, or the text of a markdown cell as far as it belongs to one part; ``index`` counts the cells."""
+    """A code cell, or the text of a markdown cell as far as it belongs to one part; ``index`` counts the cells.
+
+    ``last`` is False for text that another heading of the same cell follows.
+    """
 
     index: int
     text: str
     cell: nbformat.NotebookNode
+    last: bool = True
 
     @property
     def is_code(self) -> bool:
@@ -53,6 +57,11 @@ class Item:
     def formulas(self) -> list[str]:
         """Displayed formulas of a text, as they stand."""
         return [] if self.is_code else FORMULA.findall(self.text)
+
+    @property
+    def note(self) -> str:
+        """What the cell says to the speaker; if it holds several headings, it means the last one."""
+        return self.cell.metadata.get("speaker_notes", "") if self.last else ""
 
     @property
     def is_solution(self) -> bool:
@@ -94,9 +103,8 @@ class Section:
 
     @property
     def speaker_notes(self) -> list[str]:
-        """What the metadata of its cells say to the speaker, in order."""
-        cells = {item.index: item.cell for part in self.parts for item in part.items}
-        return [cell.metadata.speaker_notes for cell in cells.values() if "speaker_notes" in cell.metadata]
+        """What its cells say to the speaker, in order."""
+        return [item.note for part in self.parts for item in part.items if item.note]
 
     @property
     def lecture_parts(self) -> list[Part]:
@@ -140,11 +148,12 @@ def parts_of(notebook: nbformat.NotebookNode) -> list[Part]:
         if cell.cell_type == "code":
             parts[-1].items.append(Item(index, cell.source, cell))
             continue
-        for heading, text in _split(cell.source):
+        pieces = list(_split(cell.source))
+        for number, (heading, text) in enumerate(pieces, start=1):
             if heading:
                 parts.append(Part(len(heading[0]), heading[1]))
-            if text:
-                parts[-1].items.append(Item(index, text, cell))
+            if text or number == len(pieces):
+                parts[-1].items.append(Item(index, text, cell, last=number == len(pieces)))
     return [part for part in parts if part.heading or part.items]
 
 

@@ -137,7 +137,8 @@ def slides_of_part(part: Part, kind: str) -> Iterator[nbformat.NotebookNode]:
             if number == 0 or len(body.split()) > FEW_WORDS:
                 yield slide(f"{heading}\n\n{body}", opens)
                 room = len(body.split()) <= SHORT_TEXT and not item.formulas
-            yield slide(item.text, "notes")
+            if item.text:
+                yield slide(item.text, "notes")
         else:
             cell = code_slide(item)
             if number == 0 or (cell is not None and item.figures and not room):
@@ -145,8 +146,8 @@ def slides_of_part(part: Part, kind: str) -> Iterator[nbformat.NotebookNode]:
             if cell is not None:
                 yield cell
                 room = False
-        if "speaker_notes" in item.cell.metadata:
-            yield slide(f"**{item.cell.metadata.speaker_notes}**", "notes")
+        if item.note:
+            yield slide(f"**{item.note}**", "notes")
 
 
 def question_slides(part: Part) -> Iterator[nbformat.NotebookNode]:
