@@ -55,7 +55,7 @@ def processes(device: str = "cpu", patience: timedelta = PATIENCE) -> Iterator[N
     try:
         yield
     except RuntimeError as error:
-        if any(word in str(error).lower() for word in ("gloo", "nccl", "connection", "timed out")):
+        if isinstance(error, dist.DistError) or any(name in str(error).lower() for name in ("gloo", "nccl")):
             raise RuntimeError(
                 f"process {rank()} of {count()} has lost the others: one has died (its own message says why) or does "
                 f"not answer. Start all of them again with the same command; it goes on from the last state that was "
@@ -156,6 +156,7 @@ class _Losses(nn.Module):
         self.module, self.step = module, step
 
     def forward(self, generator: Generator) -> dict[str, Tensor]:
+        """One step."""
         return self.step(generator)
 
 

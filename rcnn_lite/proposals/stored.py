@@ -78,6 +78,7 @@ class _Parts:
     folder: Path
 
     def file(self, picture: int) -> Path:
+        """A picture's file."""
         return self.folder / f"{picture:06d}.safetensors"
 
     def claim(self, what: dict) -> None:
