@@ -46,6 +46,7 @@ def try_out(callback: Callable, ranges: dict[str, tuple]) -> None:
     for values in corners(ranges):
         with capture_output(), warnings.catch_warnings():
             warnings.simplefilter("error")
+            warnings.simplefilter("ignore", DeprecationWarning)  # between libraries; a reader never sees them
             try:
                 callback(**values)
             except Exception as error:

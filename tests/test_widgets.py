@@ -113,6 +113,11 @@ def test_a_callback_that_warns_at_an_end_fails(monkeypatch):
         sliders(lambda x: x or warnings.warn("too small", stacklevel=1), x=(0, 10, 4))
 
 
+def test_what_one_library_says_to_another_is_no_failure(monkeypatch):
+    monkeypatch.setenv("RCNN_LITE_TRY_SLIDERS", "1")
+    sliders(lambda x: x == 4 or warnings.warn("old", DeprecationWarning, stacklevel=1), x=(0, 10, 4))
+
+
 # ---- the notebooks' sliders ----
 
 
