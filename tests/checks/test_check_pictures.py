@@ -15,6 +15,7 @@ SHOWN = {"anchors", "box", "boxes", "cell_anchors", "channel", "coarse", "fine",
 """Arguments that one would draw on paper."""
 IN_NUMBERS = {  # exercises with such arguments whose mistakes no picture shows
     "pixels_through": "counts of proposals",
+    "run_lengths": "numbers of pixels one after another",
     "scale_of": "one size of each box counts",
     "theta_of": "a matrix for each box",
 }

@@ -42,6 +42,7 @@ def dataset(folder, segmentation, bbox):
     ],
     ids=["a bow tie", "one pixel wide", "larger than the picture", "the whole picture"],
 )
+@pytest.mark.filterwarnings("ignore:.*reaches out of its picture .clipped.")
 def test_odd_shapes_are_learned_from(segmentation, bbox, tmp_path, generator):
     image, target = dataset(tmp_path, segmentation, bbox)[0]
     model = small_model()
