@@ -8,7 +8,9 @@ import datetime
 import gc
 import os
 import platform
+import shlex
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -115,6 +117,15 @@ def threads() -> str:
     import torch
 
     return f"torch {torch.get_num_threads()}, numba {numba.get_num_threads()}"
+
+
+def how_made(script: str, argv: Sequence[str] | None = None) -> dict[str, str]:
+    """What a file of measurements says of itself: "command", "date", "machine". Default: this process's arguments."""
+    return {
+        "command": f"python benchmarks/{script} {shlex.join(sys.argv[1:] if argv is None else argv)}",
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{cpu_model()}, {threads()}, {versions(('torch', 'numba'))}",
+    }
 
 
 def write_table(

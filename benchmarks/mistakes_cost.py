@@ -12,17 +12,14 @@ has what is there, with as many seeds as there are.
 """
 
 import argparse
-import datetime
 import json
-import shlex
 import statistics
-import sys
 import time
 from pathlib import Path
 
 import torch
 from fast_rcnn_claims import kept
-from harness import cpu_model, threads, versions
+from harness import how_made
 from mistakes_cases import CASES, MEASURING, Case, Detector, Models
 from mistakes_training import TRAINED, trained
 from rcnn_parts import RESAMPLES
@@ -125,10 +122,7 @@ class Bench:
         cases = [(case.name, case.mistake, case.model, f"{RIGHT}, {case.model}") for case in CASES]
         cases += [(f"{name}, training", name, "faster_rcnn", f"{RIGHT}, training") for name in TRAINED]
         rows = [row for case in cases if (row := self.row(*case))]
-        heading = {
-            "command": f"python benchmarks/mistakes_cost.py {shlex.join(sys.argv[1:])}",
-            "date": datetime.date.today().isoformat(),
-            "machine": f"{cpu_model()}, {threads()}, {versions(('torch', 'numba'))}",
+        heading = how_made("mistakes_cost.py") | {
             "data": self.test.fingerprint,
             "test images": len(self.test),
             "resamples": RESAMPLES,

@@ -13,17 +13,14 @@ data/measurements/scoreboard.json, which notebook 16 reads.
 """
 
 import argparse
-import datetime
 import hashlib
 import json
-import shlex
 import statistics
-import sys
 from pathlib import Path
 
 import torch
 from fast_rcnn_claims import kept
-from harness import cpu_model, threads, versions
+from harness import how_made
 from rcnn_parts import RESAMPLES
 from scoreboard_parts import SYSTEMS, VARIANTS, Places, System, Variant, measure
 from train_steps import TRAININGS
@@ -109,10 +106,7 @@ class Board:
         """The whole file."""
         base = self.runs(next(system for system in SYSTEMS if system.name == BASE))
         rows = [row for system in SYSTEMS if (row := self.row(system, base))]
-        heading = {
-            "command": f"python benchmarks/scoreboard.py {shlex.join(sys.argv[1:] if argv is None else argv)}",
-            "date": datetime.date.today().isoformat(),
-            "machine": f"{cpu_model()}, {threads()}, {versions(('torch', 'numba'))}",
+        heading = how_made("scoreboard.py", argv) | {
             "data": self.test.fingerprint,
             "test images": len(self.test),
             "resamples": RESAMPLES,

@@ -1,7 +1,4 @@
-"""Checks of notebook 08's exercises: R-CNN from scores to detections, and what its mistakes are.
-
-Known mistakes are in `wrong_rcnn`.
-"""
+"""Checks of notebook 08's exercises: R-CNN from scores to detections. Known mistakes are in `wrong_rcnn`."""
 
 import numpy as np
 import torch
