@@ -30,6 +30,11 @@ def _measure(prepare: Callable[[], Callable[[], object]], pipe) -> None:
     pipe.send(max(0, _status("VmHWM") - before))
 
 
+def high_water() -> int | None:
+    """Bytes that this process has held at most since it began; None where the kernel keeps no such report."""
+    return _status("VmHWM") if Path("/proc/self/status").is_file() else None
+
+
 def _status(name: str) -> int:
     """A line of the kernel's report on this process, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()

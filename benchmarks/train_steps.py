@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 from harness import cpu_model, versions
+from memory import high_water
 
 from rcnn_lite.cache import write_atomically
 from rcnn_lite.checkpoints import save_checkpoint
@@ -109,10 +110,12 @@ class Run:
         save_checkpoint(self.checkpoint, tensors, description | note | more)
         if not keep_features:
             shutil.rmtree(self.folder / "features", ignore_errors=True)
+        held = high_water()
         cost = {
             "processor seconds": round(spent, 1) if fresh else None,
             "clock seconds": round(clock, 1) if fresh else None,
             "threads": torch.get_num_threads(),
+            "peak GiB": held and round(held / 2**30, 2),
             "date": datetime.date.today().isoformat(),
             "machine": f"{cpu_model()}, {versions(('torch',))}",
             "mAP": metrics["mAP"],
