@@ -215,7 +215,7 @@ def _order_picture(case: Case, result: object) -> Row:
     return Row([Picture([Outline(what, rows, color, names="0123456789")]) for rows, what, color in two])
 
 
-_A, _B, _C = (0, 0, 1, 1), (1, 0, 2, 1), (0, 0, 2, 1)
+_A, _B, _C, _NONE = (0, 0, 1, 1), (1, 0, 2, 1), (0, 0, 2, 1), torch.zeros(0, 4, dtype=torch.int64)
 check_rank_boxes = Exercise(
     name="rank_boxes",
     cases=(
@@ -235,11 +235,7 @@ check_rank_boxes = Exercise(
             _rows(_C, _A, _B),
             "0.3, 1.0, 0.9 and 0.2",
         ),
-        Case(
-            (torch.zeros(0, 4, dtype=torch.int64), torch.zeros(0, dtype=torch.int64), torch.zeros(0)),
-            torch.zeros(0, 4, dtype=torch.int64),
-            "no boxes",
-        ),
+        Case((_NONE, torch.zeros(0, dtype=torch.int64), torch.zeros(0)), _NONE, "no boxes"),
     ),
     reference=_rank,
     known=known(  # fmt: skip

@@ -131,11 +131,3 @@ def train_faster_rcnn_alternating(data, order: Order) -> tuple[nn.Module, dict]:
     model = train(backbone, data, order.folder, settings, plan, report)
     shipped = FasterRCNN.from_checkpoint(*model.to_checkpoint(), backbone).to(order.device)
     return shipped, {"losses": {step: summary(history) for step, history in histories.items()}}
-
-
-def _proposing(order: Order, settings):
-    """Settings of a detector with an RPN, with the number of proposals that the user asked for."""
-    if not order.proposals:
-        return settings
-    testing = settings.rpn.testing._replace(after_nms=order.proposals)
-    return replace(settings, rpn=replace(settings.rpn, testing=testing))
