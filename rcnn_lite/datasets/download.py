@@ -79,11 +79,7 @@ def _receive_all(remote: RemoteFile, part: Path) -> None:
             if error.code < 500:
                 raise ConnectionError(f"{remote.url} is not to be had: {error.code} {error.reason}") from error
             reason = error
-        except (OSError, http.client.HTTPException) as error:
-            if not isinstance(
-                error, urllib.error.URLError | ConnectionError | TimeoutError | http.client.HTTPException
-            ):
-                raise  # no room on the disk, say
+        except NETWORK as error:  # no others: a full disk, say, is for the caller
             reason = error
         fruitless = 1 if _length(part) > most else fruitless + 1  # a server may begin anew each time
         most = max(most, _length(part))

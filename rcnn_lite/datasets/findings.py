@@ -4,6 +4,7 @@ Folders that people made are never quite in order. The readers of this package l
 can be, and keep a `Finding` for each: nothing is passed over in silence.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -64,6 +65,13 @@ class Finding(NamedTuple):
 
     kind: str
     where: str
+
+
+class OtherSize(ValueError):
+    """A picture or mask has another size than its annotation says, both (H, W)."""
+
+    def __init__(self, file: Path, real: tuple[int, int], annotated: tuple[int, int]):
+        super().__init__("{} has {} x {} pixels but its annotation says {} x {}".format(file, *real, *annotated))
 
 
 def summarise(findings: list[Finding]) -> list[str]:

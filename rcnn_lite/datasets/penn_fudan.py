@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import torch
 
+from rcnn_lite.datasets.findings import OtherSize
 from rcnn_lite.datasets.reading import AnnotatedPictures, find_file, fingerprint, fit_box
 from rcnn_lite.datasets.sources import PENN_FUDAN, obtain
 from rcnn_lite.images import read_numbers
@@ -90,8 +91,7 @@ class PennFudanDataset(AnnotatedPictures):
         people, name = self._people[index], self.names[index]
         numbers = torch.tensor(read_numbers(self._mask_file(name)))  # (H, W)
         if tuple(numbers.shape) != people.size:
-            given, real = "{} x {}".format(*people.size), "{} x {}".format(*numbers.shape)
-            raise ValueError(f"{self._mask_file(name)} has {real} pixels but its annotation says {given}")
+            raise OtherSize(self._mask_file(name), tuple(numbers.shape), people.size)
         masks = numbers == torch.tensor(people.numbers, dtype=torch.int32)[:, None, None]  # (N, H, W)
         seen = masks.flatten(1).any(dim=1)
         for number, there in zip(people.numbers, seen.tolist(), strict=True):

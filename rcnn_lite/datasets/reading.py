@@ -17,7 +17,7 @@ import numpy as np
 from torch import Tensor
 
 from rcnn_lite.boxes import flip_boxes
-from rcnn_lite.datasets.findings import KINDS, Finding, summarise
+from rcnn_lite.datasets.findings import KINDS, Finding, OtherSize, summarise
 from rcnn_lite.images import Header, image_to_tensor, read_header, read_image
 
 SLACK = 0.5
@@ -67,7 +67,7 @@ class AnnotatedPictures(ABC):
     def target(self, index: int) -> dict:
         """The target of an item alone, in the frame of the upright picture, of which only the header is read.
 
-        ValueError where the picture has another size than its annotation says.
+        `OtherSize`, a ValueError, where the picture has another size than its annotation says.
         """
         index = range(len(self))[index]
         header = self._turned_header(index)
@@ -87,8 +87,7 @@ class AnnotatedPictures(ABC):
             return None
         if size == header.stored:
             return header
-        given, real = "{} x {}".format(*size), "{} x {}".format(*header.displayed)
-        raise ValueError(f"{path} has {real} pixels but its annotation says {given}")
+        raise OtherSize(path, header.displayed, size)
 
     @property
     def findings(self) -> list[Finding]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from rcnn_lite.datasets.findings import KINDS, Finding, summarise
+from rcnn_lite.datasets.findings import KINDS, Finding, OtherSize, summarise
 from rcnn_lite.datasets.opening import open_dataset
 from rcnn_lite.datasets.parts import Part
 from rcnn_lite.images import Header, check_pixels, read_header
@@ -74,9 +74,8 @@ def survey(dataset, split: str | None = None, strict: bool = False) -> Survey:
         try:
             target = origin.target(row)
         except ValueError as error:
-            findings.append(
-                Finding("other size" if " pixels but its " in str(error) else "broken annotation", str(error))
-            )
+            kind = "other size" if isinstance(error, OtherSize) else "broken annotation"
+            findings.append(Finding(kind, str(error)))
             continue
         usable.append(index)
         objects.update(target["labels"].tolist())

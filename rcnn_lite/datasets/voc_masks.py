@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rcnn_lite.boxes import box_iou
+from rcnn_lite.datasets.findings import OtherSize
 from rcnn_lite.images import read_numbers
 
 BORDER = 255
@@ -23,12 +24,11 @@ def object_masks(path: Path, boxes: Tensor, size: tuple[int, int] | None) -> tup
     """Masks for boxes (N, 4) from a file of object numbers: uint8 (N, H, W), all 0 where no pixels fit, and which
     have one: bool (N,).
 
-    Best overlaps first, each box and each number once. ValueError for a file of another size.
+    Best overlaps first, each box and each number once. `OtherSize` for a file of another size.
     """
     numbers = read_numbers(path)  # (H, W)
     if size is not None and numbers.shape != size:
-        given, real = "{} x {}".format(*size), "{} x {}".format(*numbers.shape)
-        raise ValueError(f"{path} has {real} pixels but its annotation says {given}")
+        raise OtherSize(path, numbers.shape, size)
     present = [number for number in np.unique(numbers).tolist() if number not in (0, BORDER)]
     iou = box_iou(boxes, torch.tensor([_box(numbers == number) for number in present]).reshape(-1, 4))  # (N, K)
     masks, found = torch.zeros(len(boxes), *numbers.shape, dtype=torch.uint8), torch.zeros(len(boxes), dtype=torch.bool)
