@@ -1,7 +1,7 @@
 """Faster R-CNN on the scenes: learned proposals against selective search, and claims X1 to X7.
 
     python benchmarks/faster_rcnn_claims.py --out runs/faster_rcnn_claims
-    python benchmarks/faster_rcnn_claims.py --out runs/faster_rcnn_claims --only X5 X6 --short-seeds 3
+    python benchmarks/faster_rcnn_claims.py --out runs/faster_rcnn_claims --only X5 X6 --threads 1
 
 Trains what is missing in OUT, one after another: the joint model and the alternating one as they ship, and Fast R-CNN,
 each from several seeds, and for X5 and X6 short trainings at one size. Models, detections and tables are kept in OUT
@@ -46,15 +46,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts, in this order")
     parser.add_argument("--seeds", type=int, default=3, help="of each whole training (default: %(default)s)")
-    parser.add_argument("--short-seeds", type=int, default=2, help="of each short training (default: %(default)s)")
+    parser.add_argument("--short-seeds", type=int, default=3, help="of each short training (default: %(default)s)")
     parser.add_argument("--iterations", type=int, default=800, help="of a short training (default: %(default)s)")
     parser.add_argument("--sides", type=int, nargs="+", default=[384], help="of its pictures (default: 384)")
     parser.add_argument("--images", type=int, help="the first N scenes of each split only, to try the script")
     parser.add_argument("--batches", type=int, help="of the whole trainings, to try the script")
     parser.add_argument("--fast", default="fast_rcnn_scenes", help="Fast R-CNN of seed 0 (default: the one that ships)")
+    parser.add_argument("--threads", type=int, default=2, help="(default: %(default)s)")
     parser.add_argument("--result", type=Path, default=data_path("measurements/faster_rcnn.json"))
     args = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(args.threads)
     counts = args.seeds, args.short_seeds
     bench = Bench(args.out, args.images, args.batches, args.iterations, tuple(args.sides), args.fast, *counts)
     bench.claim()

@@ -58,7 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--only", nargs="+", choices=[*TABLES, *SHIPPED], help="parts (default: all)")
-    parser.add_argument("--seeds", type=int, default=2, help="of each short training (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="of each short training (default: %(default)s)")
     parser.add_argument("--iterations", type=int, default=400, help="of a short training (default: %(default)s)")
     parser.add_argument("--side", type=int, default=384, help="of its pictures (default: %(default)s)")
     parser.add_argument("--images", type=int, help="the first N scenes of each split only, to try the script")
