@@ -20,6 +20,7 @@ from rcnn_lite.datasets.transforms import flip_horizontally
 from rcnn_lite.distributed import Step, batch_losses, joint_step, leads, require_same, share
 
 History = list[dict[str, float]]  # the losses of each iteration by name
+Report = Callable[[History], None]  # called with the losses so far
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def fit(
     settings: FitSettings = FitSettings(),
     generator: Generator | None = None,
     proposals: Sequence[Tensor] | None = None,
-    report: Callable[[History], None] = lambda history: None,
+    report: Report = lambda history: None,
 ) -> History:
     """Train a detector on a dataset of (image, target) pairs, in place; returns the losses of each iteration.
 
@@ -101,7 +102,7 @@ def optimise(
     schedule: Schedule,
     generator: Generator,
     file: Path,
-    report: Callable[[History], None] = lambda history: None,
+    report: Report = lambda history: None,
 ) -> History:
     """Change `module` so that the sum of the losses falls; returns the losses of each of `schedule.iterations`.
 

@@ -169,3 +169,21 @@ def test_models_without_anchors_learn_from_shrunk_pictures(model, tmp_path, caps
     note = load_checkpoint(tmp_path / "run" / "last.safetensors")[1]
     assert (note["model"], note["picture_side"], note["metrics"]["images"]) == (model, 42, 2)
     assert note["data"].endswith("at most 42")
+
+
+@pytest.mark.parametrize("model", ["rcnn", "sppnet"])
+def test_models_trained_in_stages_learn_from_all_pictures_and_draw_the_curves_of_fine_tuning(model, tmp_path, capsys):
+    data = ["--data", f"voc:{voc_folder(tmp_path / 'voc', 11)}"]  # 8 to learn from: of others one would be held out
+    small = ["--short-side", "36", "--proposals", "20", "--batches", "3"] + (
+        ["--size", "32"] if model == "rcnn" else []
+    )
+    command = ["train", "--model", model, *data, "--out", str(tmp_path / "run"), *small]
+    assert cli.main([*command, "--held-out", "1"]) == 1
+    assert f"--held-out means nothing to --model {model}" in capsys.readouterr().err
+    assert cli.main(command) == 0
+    assert "8 pictures to learn from; image size" in capsys.readouterr().out
+    history = json.loads((tmp_path / "run" / "history.json").read_text())
+    assert [len(values) for values in history["losses"].values()] == [3]
+    assert history["AP50"] == {}
+    assert (tmp_path / "run" / "curves.png").stat().st_size > 1000
+    assert sorted(p.name for p in (tmp_path / "run").glob("[bl]*.safetensors")) == ["last.safetensors"]

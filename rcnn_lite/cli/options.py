@@ -44,14 +44,17 @@ Train a detector, and measure it on the test split. RUN receives
 
   config.json         what was ordered, and what was chosen for these pictures
   log.txt             what happened when
-  curves.png          losses and, on held-out pictures, AP50; history.json has the numbers
-  best.safetensors    the model at its best AP50 on held-out pictures (not of the scenes, which hold out none)
+  curves.png          losses and, on held-out pictures, AP50; history.json has the numbers (see below)
+  best.safetensors    the model at its best AP50 on held-out pictures (the scenes hold out none; see below)
   last.safetensors    the model at the end
   examples.png        test pictures: what is annotated (left) and what was found (right)
 
 The same command goes on where it was interrupted, and so does --resume --out RUN, which needs no other option: stages
 of rcnn and sppnet that are done are not repeated, fast_rcnn and later ones go on where they last saved their state (up
 to 100 batches before); hog and regression start anew. A RUN that was begun otherwise is refused.
+
+What is trained in stages (rcnn, sppnet, faster_rcnn_alternating, hog, regression) can detect nothing before its end:
+there is no best model of it, and no pictures are held out. Curves are those of rcnn's and sppnet's fine-tuning.
 """
 DATA_HELP = """\
 data sets:

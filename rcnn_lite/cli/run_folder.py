@@ -97,6 +97,7 @@ class Progress:
     """Called after each batch (see `models.orders.Order`): at a few moments it measures, draws, and keeps the best.
 
     `held_out` is a data set or None; `note` is what a checkpoint's header says besides the model's own description.
+    Without held-out pictures the model is not looked at, and may be None.
     """
 
     def __init__(self, folder: Path, held_out, note: dict):

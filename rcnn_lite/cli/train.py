@@ -11,7 +11,7 @@ from rcnn_lite.evaluation.scorecard import describe, measure
 from rcnn_lite.models.defaults import Looks, choose_looks, object_sizes
 from rcnn_lite.models.loading import load_model
 from rcnn_lite.models.orders import Order
-from rcnn_lite.models.recipes import RECIPES
+from rcnn_lite.models.recipes import IN_STAGES, RECIPES
 
 OPTIONS = ("model", "data", "seed", "data_seed", "backbone", *OTHERS)
 LEARNS = {
@@ -36,7 +36,7 @@ def train(args: argparse.Namespace) -> None:
     if leads():
         log(args.out, args.command_line)
     look = lambda data, name: look_through(data, name, args.strict, lambda text: say(args, text))  # noqa: E731
-    parts, looks, words = prepare(open_parts(options, look, args.test_images), options)
+    parts, looks, words = prepare(open_parts(holding_out(options), look, args.test_images), options)
     held_out = f", {len(parts.held_out)} held out" if parts.held_out else ""
     say(args, f"{len(parts.train)} pictures to learn from{held_out}; {words}")
     note = {"command": args.command_line, "seed": options["seed"], "data": parts.train.fingerprint}
@@ -49,6 +49,19 @@ def train(args: argparse.Namespace) -> None:
         model, training = RECIPES[options["model"]](parts.train, order)
     if leads():
         finish(model, training, parts.test, progress, args)
+
+
+def holding_out(options: dict) -> dict:
+    """The options, without held-out pictures for a model that cannot be measured on them. ValueError if some were asked
+    for.
+    """
+    if options["model"] not in IN_STAGES:
+        return options
+    if options["held_out"]:
+        raise ValueError(
+            f"--held-out means nothing to --model {options['model']}: it can detect nothing before its end"
+        )
+    return options | {"held_out": 0}
 
 
 def prepare(parts: Parts, options: dict) -> tuple[Parts, Looks | None, str]:

@@ -8,7 +8,6 @@ another program, once.
     RUN/state.pt                weights, optimiser and losses so far: an interrupted run goes on from there
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ from rcnn_lite.models.fast_rcnn import FastRCNN
 from rcnn_lite.models.runs import claim
 from rcnn_lite.proposals.selective_search import selective_search
 from rcnn_lite.proposals.stored import propose_all
-from rcnn_lite.training import FitSettings, History, fit
+from rcnn_lite.training import FitSettings, History, Report, fit
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def train(
     dataset,
     folder: str | Path,
     settings: FastRCNNTraining = FastRCNNTraining(),
-    report: Callable[[History], None] = lambda history: None,
+    report: Report = lambda history: None,
     workers: int = 1,
 ) -> History:
     """Train `model` on a dataset's (image, target) pairs and their selective search boxes, in `folder`.

@@ -7,7 +7,6 @@ constants. No other program makes proposals, so the folder is small.
     RUN/state.pt                weights, optimiser and losses so far: an interrupted run goes on from there
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from torch import Generator
 from rcnn_lite.models.faster_rcnn import FasterRCNN
 from rcnn_lite.models.rpn_detector import RPNDetector
 from rcnn_lite.models.runs import claim
-from rcnn_lite.training import FitSettings, History, fit
+from rcnn_lite.training import FitSettings, History, Report, fit
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ def train(
     dataset,
     folder: str | Path,
     settings: FasterRCNNTraining = FasterRCNNTraining(),
-    report: Callable[[History], None] = lambda history: None,
+    report: Report = lambda history: None,
 ) -> History:
     """Train `model` on a dataset's (image, target) pairs, in `folder`.
 

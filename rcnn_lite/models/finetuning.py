@@ -20,7 +20,7 @@ from torch import Generator, Tensor, nn
 from rcnn_lite.distributed import share
 from rcnn_lite.matching import POSITIVE, match_boxes
 from rcnn_lite.models.region_network import RegionNetwork
-from rcnn_lite.training import Schedule, optimise
+from rcnn_lite.training import History, Report, Schedule, optimise
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,15 @@ def finetune(
     settings: FinetuningSettings,
     generator: Generator,
     file: Path,
-) -> list[dict[str, float]]:
+    report: Report = lambda history: None,
+) -> History:
     """Train `classifier` in place on batches of 32 + 96 warped regions; returns the loss of each iteration.
 
     Parameters
     ----------
     crop : index of an image, boxes (n, 4) -> warped regions (n, 3, S, S).
     file : where the state is kept; a second call goes on from there.
+    report : called with the losses so far after each iteration.
     """
     backbone = classifier.network.backbone
     classifier.requires_grad_(True)
@@ -128,6 +130,6 @@ def finetune(
         {"params": of_network, "lr": settings.network_rate},
         {"params": classifier.new_layer.parameters(), "lr": settings.new_layer_rate},
     ]
-    history = optimise(step, classifier, groups, Schedule(settings.iterations), generator, file)
+    history = optimise(step, classifier, groups, Schedule(settings.iterations), generator, file, report)
     classifier.eval()
     return history

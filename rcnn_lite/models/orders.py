@@ -10,7 +10,7 @@ from torch import nn
 from rcnn_lite.models.defaults import Looks
 
 EPOCHS, FEWEST = 10, 300  # how often a step looks at each picture of a set that no one has tried; and batches at least
-Report = Callable[[nn.Module, list[dict[str, float]], int], None]  # model, losses so far, number of batches
+Report = Callable[[nn.Module | None, list[dict[str, float]], int], None]  # model, losses so far, number of batches
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Order:
     device: str = "cpu"
     workers: int = 1  # processes that make proposals and features
     looks: Looks | None = None  # image size and anchors that were chosen for these pictures
-    report: Report = lambda model, history, batches: None  # after each batch of `fit`
+    report: Report = lambda model, history, batches: None  # after each batch; None: a model that cannot detect yet
 
 
 def planned(fit, order: Order, pictures: int, usual: int | None = None):

@@ -29,6 +29,7 @@ from rcnn_lite.models.finetuning import FinetuningSettings, RegionClassifier, Wi
 from rcnn_lite.models.rcnn import RCNN
 from rcnn_lite.models.runs import claim
 from rcnn_lite.models.svm_training import SVMTraining, fit_to_features, propose
+from rcnn_lite.training import Report
 
 
 @dataclass(frozen=True)
@@ -39,23 +40,36 @@ class RCNNTraining(SVMTraining):
 
 
 def train(
-    model: RCNN, dataset, folder: str | Path, settings: RCNNTraining = RCNNTraining(), workers: int = 1
+    model: RCNN,
+    dataset,
+    folder: str | Path,
+    settings: RCNNTraining = RCNNTraining(),
+    workers: int = 1,
+    report: Report = lambda history: None,
 ) -> list[dict]:
     """Fit the SVMs and regressors of `model` to a dataset's (image, target) pairs, stage by stage, in `folder`.
 
     Returns the rounds of hard-negative mining (see `svm.train_svms`). `workers` processes share the selective search
-    and, without a GPU, the features. Raises ValueError if the folder holds a run with other settings or data.
+    and, without a GPU, the features; `report` is called with the losses of fine-tuning so far.
+    Raises ValueError if the folder holds a run with other settings or data.
     """
     folder = Path(folder)
     claim(folder, model, dataset, settings)
     regions = propose(model, dataset, folder / "regions.safetensors", settings, workers)
-    fine_tune(model, dataset, regions, folder, settings)
+    fine_tune(model, dataset, regions, folder, settings, report)
     store = FeatureStore(folder / "features", regions, model.layer_sizes, len(model.classes))
     store.fill(model, dataset, workers)
     return fit_to_features(model, store, folder, settings)
 
 
-def fine_tune(model: RCNN, dataset, regions: list[dict[str, Tensor]], folder: Path, settings: RCNNTraining) -> None:
+def fine_tune(
+    model: RCNN,
+    dataset,
+    regions: list[dict[str, Tensor]],
+    folder: Path,
+    settings: RCNNTraining,
+    report: Report = lambda history: None,
+) -> None:
     """Stage 2: fine-tune the network; what it changed is packed at once, so that all later stages see what ships."""
     file, tuning = folder / "network.safetensors", settings.finetuning
     if not tuning.iterations:
@@ -67,7 +81,7 @@ def fine_tune(model: RCNN, dataset, regions: list[dict[str, Tensor]], folder: Pa
         classifier = RegionClassifier(network, model.layer_sizes[2], len(model.classes), generator).to(model.device)
         windows = Windows(regions, tuning.positive_iou)
         crop = lambda i, boxes: model.crop(images[i].float() / 255, boxes)  # noqa: E731
-        history = finetune(classifier, windows, crop, tuning, generator, folder / "network.pt")
+        history = finetune(classifier, windows, crop, tuning, generator, folder / "network.pt", report)
         difference = pack_difference(network.backbone.state_dict(), model.backbone.state_dict())
         layer = {f"new_layer.{name}": value for name, value in classifier.new_layer.state_dict().items()}
         losses = [line["classification"] for line in history]

@@ -21,7 +21,8 @@ from rcnn_lite.models.joint_recipes import (
 )
 from rcnn_lite.models.orders import Order, refuse, summary
 
-__all__ = ["ON_PYRAMID", "RECIPES", "Order", "summary", "train_hog", "train_rcnn", "train_regression", "train_sppnet"]
+__all__ = ["IN_STAGES", "ON_PYRAMID", "RECIPES", "Order", "summary"]
+__all__ += ["train_hog", "train_rcnn", "train_regression", "train_sppnet"]
 
 
 def train_rcnn(data, order: Order) -> tuple[nn.Module, dict]:
@@ -40,7 +41,8 @@ def train_rcnn(data, order: Order) -> tuple[nn.Module, dict]:
     model = RCNN(build_backbone(order.backbone).to(order.device), data.classes, RCNNSettings(**chosen))
     tuning = FinetuningSettings() if order.finetune is None else FinetuningSettings(iterations=order.finetune)
     plan = RCNNTraining(finetuning=tuning, seed=order.seed)
-    return model, {"rounds": train(model, data, order.folder, plan, order.workers)}
+    report = lambda history: order.report(None, history, tuning.iterations)  # noqa: E731
+    return model, {"rounds": train(model, data, order.folder, plan, order.workers, report)}
 
 
 def train_sppnet(data, order: Order) -> tuple[nn.Module, dict]:
@@ -56,7 +58,8 @@ def train_sppnet(data, order: Order) -> tuple[nn.Module, dict]:
     model = SPPNet(build_backbone(order.backbone).to(order.device), data.classes, SPPSettings(**chosen))
     layers = LayerSettings() if order.finetune is None else LayerSettings(iterations=order.finetune)
     plan = SPPTraining(layers=layers, seed=order.seed)
-    return model, {"rounds": train(model, data, order.folder, plan, order.workers)}
+    report = lambda history: order.report(None, history, layers.iterations)  # noqa: E731
+    return model, {"rounds": train(model, data, order.folder, plan, order.workers, report)}
 
 
 def train_hog(data, order: Order) -> tuple[nn.Module, dict]:
@@ -94,3 +97,5 @@ RECIPES = {
     "hog": train_hog,
     "regression": train_regression,
 }
+IN_STAGES = ("rcnn", "sppnet", "faster_rcnn_alternating", "hog", "regression")
+"""Models that can detect nothing before all of their training is done: no best one in the course of it is kept."""

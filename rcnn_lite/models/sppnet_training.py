@@ -34,7 +34,7 @@ from rcnn_lite.models.finetuning import Windows
 from rcnn_lite.models.runs import claim
 from rcnn_lite.models.sppnet import PooledLayers, SPPNet
 from rcnn_lite.models.svm_training import SVMTraining, fit_to_features, propose
-from rcnn_lite.training import Schedule, optimise
+from rcnn_lite.training import History, Report, Schedule, optimise
 
 SAMPLE = 4000  # rows that mean and deviation of the pyramids are taken from
 
@@ -58,13 +58,18 @@ class SPPTraining(SVMTraining):
 
 
 def train(
-    model: SPPNet, dataset, folder: str | Path, settings: SPPTraining = SPPTraining(), workers: int = 1
+    model: SPPNet,
+    dataset,
+    folder: str | Path,
+    settings: SPPTraining = SPPTraining(),
+    workers: int = 1,
+    report: Report = lambda history: None,
 ) -> list[dict]:
     """Fit fc layers, SVMs and regressors of `model` to a dataset's (image, target) pairs, stage by stage, in `folder`.
 
     Returns the rounds of hard-negative mining (see `svm.train_svms`). `workers` processes share the selective search
-    and, without a GPU, the pyramids. Raises ValueError if the folder holds a run with other settings or data, and if
-    the SVMs are to see layers that are not trained.
+    and, without a GPU, the pyramids; `report` is called with the losses of the layers so far. Raises ValueError
+    if the folder holds a run with other settings or data, and if the SVMs are to see layers that are not trained.
     """
     folder = Path(folder)
     if not settings.layers.iterations and model.settings.layer != "pool5":
@@ -74,7 +79,7 @@ def train(
     store = FeatureStore(folder / "features", regions, model.layer_sizes, len(model.classes))
     pyramids = partial(describe_pyramids, model, dataset, store.all_boxes())
     store.fill_layers(("pool5",), pyramids, "pyramids", workers if model.device.type == "cpu" else 1)
-    learn_layers(model, store, folder, settings)
+    learn_layers(model, store, folder, settings, report)
     describe = lambda i: model.network.layers(store.image(i, "pool5").to(model.device))  # noqa: E731
     store.fill_layers(("fc6", "fc7"), describe, "done")
     return fit_to_features(model, store, folder, settings)
@@ -85,7 +90,7 @@ def describe_pyramids(model: SPPNet, dataset, boxes: list[Tensor], image: int) -
     return (model.pyramids(dataset[image][0].to(model.device), boxes[image].to(model.device)),)
 
 
-def learn_layers(model: SPPNet, store: FeatureStore, folder: Path, settings: SPPTraining) -> None:
+def learn_layers(model: SPPNet, store: FeatureStore, folder: Path, settings: SPPTraining, report: Report) -> None:
     """The third stage: train fc6 and fc7, and pack them at once, so that all later stages see what ships."""
     file, chosen = folder / "network.safetensors", settings.layers
     if not chosen.iterations:
@@ -93,7 +98,7 @@ def learn_layers(model: SPPNet, store: FeatureStore, folder: Path, settings: SPP
     if not file.is_file():
         generator = Generator().manual_seed(settings.seed)
         classifier = PyramidClassifier(model.settings.width, store, generator).to(model.device)
-        history = learn(classifier, store, chosen, generator, folder / "network.pt")
+        history = learn(classifier, store, chosen, generator, folder / "network.pt", report)
         weights = classifier.layers.state_dict()
         difference = pack_difference(weights, {name: torch.zeros_like(value) for name, value in weights.items()})
         layer = {f"new_layer.{name}": value for name, value in classifier.new_layer.state_dict().items()}
@@ -125,11 +130,16 @@ class PyramidClassifier(nn.Module):
 
 
 def learn(
-    classifier: PyramidClassifier, store: FeatureStore, settings: LayerSettings, generator: Generator, file: Path
-) -> list[dict[str, float]]:
+    classifier: PyramidClassifier,
+    store: FeatureStore,
+    settings: LayerSettings,
+    generator: Generator,
+    file: Path,
+    report: Report = lambda history: None,
+) -> History:
     """Train `classifier` in place on batches of 32 + 96 rows of the store; returns the loss of each iteration.
 
-    `file` is where the state is kept; a second call goes on from there.
+    `file` is where the state is kept; a second call goes on from there. `report` is called with the losses so far.
     """
     windows = Windows(store.regions, settings.positive_iou)  # in the order of the store's rows
     device = classifier.new_layer.weight.device
@@ -141,4 +151,4 @@ def learn(
         return {"classification": F.cross_entropy(logits, windows.labels[rows].to(device))}
 
     groups = [{"params": classifier.parameters(), "lr": settings.rate}]
-    return optimise(step, classifier, groups, Schedule(settings.iterations), generator, file)
+    return optimise(step, classifier, groups, Schedule(settings.iterations), generator, file, report)
