@@ -6,9 +6,9 @@
 
 Each training is a process of its own with one thread: two of them side by side use two cores better than one with two
 threads. What is done is not made again, and an interrupted training goes on where it last saved its state. Output of a
-training goes to OUT/logs; a line is printed when one starts and when one ends. Afterwards `scoreboard.py` measures what
-was trained and writes OUT/scoreboard.json. Nothing that ships is touched, unless --install copies the checkpoints to
-data/checkpoints and the scoreboard to data/measurements.
+training goes to OUT/logs; a line is printed when one starts, after each tenth of its batches, and when it ends.
+Afterwards `scoreboard.py` measures what was trained and writes OUT/scoreboard.json. Nothing that ships is touched,
+unless --install copies the checkpoints to data/checkpoints and the scoreboard to data/measurements.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def train(runs: list[Run], args: argparse.Namespace) -> list[str]:
 
     def work(run: Run) -> None:
         say(start, f"{run.name} begins")
-        done = train_one(run, args) == 0 and run.done()
+        done = train_one(run, args, lambda line: say(start, line)) == 0 and run.done()
         cost = json.loads(run.note.read_text(encoding="utf-8")) if done else {}
         said = f"done: mAP {cost['mAP']}, {cost['processor seconds']} processor seconds" if done else "FAILED"
         say(start, f"{run.name} {said}; {left(missing, args)}")
@@ -125,14 +126,21 @@ def say(start: float, what: str) -> None:
     print(f"{(time.perf_counter() - start) / 60:6.1f} min  {what}", flush=True)
 
 
-def train_one(run: Run, args: argparse.Namespace) -> int:
-    """One training in a process of its own; its exit status."""
+def train_one(run: Run, args: argparse.Namespace, tell: Callable[[str], None]) -> int:
+    """One training in a process of its own; its exit status. `tell` gets what the training says of itself."""
     log = run.out / "logs" / f"{run.name}.txt"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, __file__, *run.arguments(), "--here"]
     command += ["--keep-features"] if args.keep_features else []
+    channels = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8", "errors": "replace"}
     with log.open("a", encoding="utf-8") as file:
-        return subprocess.run(command, stdout=file, stderr=file, env=environment(args.threads), check=False).returncode
+        with subprocess.Popen(command, **channels, env=environment(args.threads)) as process:
+            for line in process.stdout:
+                file.write(line)
+                file.flush()
+                if line.startswith(run.name):
+                    tell(line.rstrip())
+        return process.returncode
 
 
 def environment(threads: int) -> dict[str, str]:

@@ -24,6 +24,8 @@ from rcnn_lite.datasets.scenes import Scenes
 from rcnn_lite.evaluation.scorecard import measure
 from rcnn_lite.models.recipes import RECIPES, Order
 
+PARTS = 10  # of a training, after which it says how far it is
+
 
 @dataclass(frozen=True)
 class Training:
@@ -89,7 +91,13 @@ class Run:
         """What the recipe is asked for."""
         small = self.batches if self.training.learns else None
         batches = self.training.finetune if self.training.finetune is not None else small
-        return Order(self.folder, self.seed, finetune=batches)
+        return Order(self.folder, self.seed, finetune=batches, report=self.tell)
+
+    def tell(self, _, history: list[dict[str, float]], batches: int) -> None:
+        """Ten lines in the course of a training, for those who wait."""
+        done = len(history)
+        if PARTS * done // batches > PARTS * (done - 1) // batches:
+            print(f"{self.name}: {done} of {batches} batches", flush=True)
 
     def make(self, keep_features: bool = False) -> dict:
         """Train, measure on the test scenes, save; what it cost: processor seconds of all its threads, None if it was

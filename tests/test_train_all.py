@@ -58,7 +58,8 @@ def test_a_training_without_its_note_is_not_done(tmp_path):
 
 
 def test_what_fails_is_named_and_the_rest_is_made(tmp_path, monkeypatch, capsys):
-    def train_one(run, args):
+    def train_one(run, args, tell):
+        tell(f"{run.name}: 1 of 2 batches")
         if run.training.name == "hog":
             return 1
         run.checkpoint.write_text("")
@@ -69,14 +70,17 @@ def test_what_fails_is_named_and_the_rest_is_made(tmp_path, monkeypatch, capsys)
     assert train_all.main(["--out", str(tmp_path), "--only", "hog", "rpn", "--no-scoreboard"]) == 1
     printed = capsys.readouterr().out
     assert "failed: hog_seed_0" in printed
+    assert "min  rpn_seed_0: 1 of 2 batches" in printed
     assert "rpn_seed_0 done: mAP 0.5, 1.0 processor seconds; 1 left, about" in printed
     assert run_of(tmp_path, "rpn").done()
 
 
 def test_a_few_scenes_from_nothing(tmp_path, capsys):
-    command = ["--out", str(tmp_path), "--seed", "1", "--only", "regression", "--images", "3", "--no-scoreboard"]
+    command = ["--out", str(tmp_path), "--seed", "1", "--only", "rpn", "--images", "3", "--batches", "2"]
+    command.append("--no-scoreboard")
     assert train_all.main(command) == 0
-    run = run_of(tmp_path, seed=1, images=3)
+    assert "min  rpn_seed_1: 2 of 2 batches" in capsys.readouterr().out
+    run = run_of(tmp_path, "rpn", seed=1, images=3, batches=2)
     assert run.done()
     cost = json.loads(run.note.read_text())
     assert cost["processor seconds"] > 0
@@ -84,11 +88,19 @@ def test_a_few_scenes_from_nothing(tmp_path, capsys):
     header = load_checkpoint(run.checkpoint)[1]
     assert header["seed"] == 1
     assert header["metrics"]["images"] == 3
-    assert header["command"].endswith("--seed 1 --only regression --images 3")
+    assert header["command"].endswith("--seed 1 --only rpn --images 3 --batches 2")
     before = run.checkpoint.stat().st_mtime_ns
     assert train_all.main(command) == 0
     assert run.checkpoint.stat().st_mtime_ns == before
     assert "1 of 1 trainings are there" in capsys.readouterr().out
+
+
+def test_a_training_says_ten_times_how_far_it_is(tmp_path, capsys):
+    run = run_of(tmp_path, "rpn")
+    for done in range(1, 26):
+        run.tell(None, [{}] * done, 25)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [f"rpn_seed_0: {done} of 25 batches" for done in (3, 5, 8, 10, 13, 15, 18, 20, 23, 25)]
 
 
 def test_only_whole_trainings_of_seed_0_may_ship(tmp_path):
