@@ -8,7 +8,7 @@ and `faster_rcnn_claims.py` make them); with --retrained also of seed 0. A row s
 by both its rules, AP and AR are COCO's; recall is that of the regions that the detector looks at. Seconds are processor
 seconds of one thread, because machines are shared: the median over the pictures of each stage. Training times are the
 processor seconds of all threads, where the trainings noted them. Each measurement leaves a file in OUT and is not made
-again. With --variants also what three claims ask for, on the same trainings. The result is
+again. With --variants also what four claims ask for, on the same trainings. The result is
 data/measurements/scoreboard.json, which notebook 16 reads.
 """
 
@@ -42,17 +42,17 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--retrained", action="store_true", help="seed 0 from there, too, not what ships")
     parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to N - 1 (default: %(default)s)")
     parser.add_argument("--only", nargs="+", choices=[system.name for system in SYSTEMS], help="(default: all)")
-    parser.add_argument("--variants", action="store_true", help="also those of claims F4, F7 and R3")
+    parser.add_argument("--variants", action="store_true", help="also those of claims F4, F7, R1 and R3")
     parser.add_argument("--images", type=int, help="the first N test scenes, to try the script")
     parser.add_argument("--no-measuring", action="store_true", help="leave out what is not measured yet")
     parser.add_argument("--result", type=Path, default=data_path("measurements/scoreboard.json"))
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     board = Board(args.out, Places(tuple(args.trained), not args.retrained), Scenes("test", n=args.images), args.seeds)
-    systems = [] if args.no_measuring else [one for one in QUICK_FIRST if not args.only or one.name in args.only]
-    variants = [one for one in VARIANTS if one.of in systems and args.variants]
+    chosen = [one for one in QUICK_FIRST if not args.only or one.name in args.only]
+    chosen += [one for one in VARIANTS if args.variants and (not args.only or one.of.name in args.only)]
     for seed in range(args.seeds):
-        for one in (*systems, *variants):
+        for one in chosen if not args.no_measuring else ():
             board.run(one, seed)
             write_atomically(args.result, lambda file: file.write_text(board.text(argv), encoding="utf-8"))
     write_atomically(args.result, lambda file: file.write_text(board.text(argv), encoding="utf-8"))
@@ -100,7 +100,9 @@ class Board:
         """What a change makes of a detector; None if it is not measured."""
         if not (runs := self.runs(one)):
             return None
-        return {"name": one.name, "of": one.of.name, "claim": one.claim} | summary(runs) | gain(runs, self.runs(one.of))
+        base = one.base or one.of
+        row = {"name": one.name, "of": one.of.name, "against": base.name, "claim": one.claim}
+        return row | summary(runs) | gain(runs, self.runs(base))
 
     def text(self, argv: list[str] | None) -> str:
         """The whole file."""

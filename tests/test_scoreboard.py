@@ -163,8 +163,19 @@ def test_a_variant_is_compared_with_what_it_changes(board):
     variant = next(one for one in VARIANTS if one.of.name == "fast_rcnn")
     written(board, variant, 0, 0.4, 0.1)
     row = rows_of(board, "variants")[variant.name]
-    assert (row["of"], row["claim"], row["seeds"]) == ("fast_rcnn", variant.claim, [0])
+    assert (row["of"], row["against"], row["claim"], row["seeds"]) == ("fast_rcnn", "fast_rcnn", variant.claim, [0])
     assert row["gain"] == {"mAP": [pytest.approx(-0.1), pytest.approx(-0.1)], "seeds": 1}
+
+
+def test_a_variant_may_be_compared_with_another(board, tmp_path):
+    (tmp_path / "rcnn_untuned_seed_1.safetensors").write_text("")
+    variant = next(one for one in VARIANTS if one.base)
+    written(board, variant, 1, 0.4, 0.1)
+    assert "gain" not in rows_of(board, "variants")[variant.name]
+    written(board, variant.base, 1, 0.7, 0.1)
+    row = rows_of(board, "variants")[variant.name]
+    assert (row["of"], row["against"]) == ("rcnn_untuned", "rcnn_without_regression")
+    assert row["gain"] == {"mAP": [pytest.approx(-0.3), pytest.approx(-0.3)], "seeds": 1}
 
 
 def test_another_training_is_measured_again(board, tmp_path):
