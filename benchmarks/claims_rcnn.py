@@ -7,9 +7,9 @@ from rcnn_lite.evaluation.comparing import CANNOT_TELL, LITTLE, NOT_REPRODUCED, 
 
 ABLATIONS = "data/measurements/rcnn_ablations.json"
 LAYERS = ("pool5", "fc6", "fc7")
+R1 = ("R1", "fine-tuning helps", "fc6: 46.2 -> 53.1, fc7: 44.7 -> 54.2 mAP (VOC 2007)")
 R3 = ("R3", "box regression helps", "fc7: 54.2 -> 58.5 mAP")
 R7 = ("R7", "a regression-only detector (Szegedy) does worse", "30.5 against 58.5 mAP")
-R1 = ("R1", "fine-tuning helps", "fc6: 46.2 -> 53.1, fc7: 44.7 -> 54.2 mAP (VOC 2007)")
 WHY_R1 = "The network has seen ImageNet's centred photographs; fine-tuning shows it warped, partly filled boxes."
 WHY_R3 = "Selective search's boxes are loose; a linear map from pool5 tightens them."
 WHY_R7 = (

@@ -11,18 +11,15 @@ was not interrupted; otherwise it is left out. The result is data/measurements/f
 """
 
 import argparse
-import datetime
 import json
-import shlex
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from fast_rcnn_variants import measure_variants
-from harness import cpu_model, threads, versions
+from harness import how_made
 from rcnn_parts import scores, spread
 from tqdm import tqdm
 
@@ -49,9 +46,7 @@ def main() -> None:
     train, test = Scenes("train"), Scenes("test")
     training = {name: train_one(name, out, train) for name in MODELS}
     result = {
-        "command": f"python benchmarks/fast_rcnn_claims.py {shlex.join(sys.argv[1:])}",
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{cpu_model()}, {threads()}, {versions(('torch', 'numba'))}",
+        **how_made("fast_rcnn_claims.py"),
         "data": {"train": train.fingerprint, "test": test.fingerprint},
         "training": training,
         "proposals": kept(out / "proposals.json", lambda: time_search(test)),

@@ -11,10 +11,7 @@ parts that are there. A training time is only right if the training was not inte
 """
 
 import argparse
-import datetime
 import json
-import shlex
-import sys
 import time
 from pathlib import Path
 
@@ -23,7 +20,7 @@ from fast_rcnn_claims import kept
 from faster_rcnn_parts import Bench, Detections, propose, remember_maps
 from faster_rcnn_timing import time_proposals, time_sharing, time_systems
 from faster_rcnn_variants import compare_anchors, compare_lambdas, take_away
-from harness import cpu_model, threads, versions
+from harness import how_made
 from rcnn_parts import RESAMPLES
 from torch import Tensor
 
@@ -79,9 +76,7 @@ def result(bench: Bench) -> dict:
     files = {part: file_of(part, bench) for part in PARTS}
     short = {"iterations": bench.iterations, "sides": bench.sides, "seeds": bench.short_seeds}
     return {
-        "command": f"python benchmarks/faster_rcnn_claims.py {shlex.join(sys.argv[1:])}",
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{cpu_model()}, {threads()}, {versions(('torch', 'numba'))}",
+        **how_made("faster_rcnn_claims.py"),
         "data": {"train": bench.train.fingerprint, "test": bench.test.fingerprint},
         "settings": {
             "train images": len(bench.train),

@@ -12,17 +12,14 @@ there.
 """
 
 import argparse
-import datetime
 import json
-import shlex
 import statistics
-import sys
 import time
 from pathlib import Path
 
 import torch
 from fast_rcnn_claims import kept
-from harness import cpu_model, threads, versions
+from harness import how_made
 from mask_rcnn_parts import KINDS, NUMBERS, RESAMPLES, MaskBench
 from mask_rcnn_shipped import compare_shipped, measure_keypoints, time_masks
 from mask_rcnn_variants import (
@@ -116,9 +113,7 @@ def heading(bench: MaskBench) -> dict:
     areas = [area for i in range(len(bench.test)) for area in bench.test[i][1]["area"].tolist()]
     objects = {name: sum(low <= a <= high for a in areas) for name, (low, high) in AREA_RANGES.items()}
     return {
-        "command": f"python benchmarks/mask_rcnn_claims.py {shlex.join(sys.argv[1:])}",
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{cpu_model()}, {threads()}, {versions(('torch', 'numba'))}",
+        **how_made("mask_rcnn_claims.py"),
         "data": {"train": bench.train.fingerprint, "test": bench.test.fingerprint},
         "settings": {
             "train images": len(bench.train),

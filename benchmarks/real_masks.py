@@ -10,11 +10,8 @@ data/measurements/real_masks.json is written from all tables that are there.
 """
 
 import argparse
-import datetime
 import json
 import os
-import shlex
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -22,7 +19,7 @@ from pathlib import Path
 
 import torch
 from fast_rcnn_claims import kept
-from harness import cpu_model, threads, versions
+from harness import how_made
 from mask_sheets import draw_sheets
 from torch import Generator, Tensor
 from tqdm import tqdm
@@ -141,9 +138,7 @@ def main() -> None:
 def result(tables: dict) -> dict:
     """All tables that are there, and how they were made."""
     return {
-        "command": f"python benchmarks/real_masks.py {shlex.join(sys.argv[1:])}",
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{cpu_model()}, {threads()}, {versions(('torch', 'numba'))}",
+        **how_made("real_masks.py"),
     } | tables
 
 
